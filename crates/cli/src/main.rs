@@ -1,0 +1,2 @@
+//! The binary `bowline`.
+fn main() {}

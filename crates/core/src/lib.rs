@@ -1,0 +1,17 @@
+//! WebSocket (RFC 6455) and permessage-deflate (RFC 7692) without I/O, and [`stream`], which runs them on tokio.
+//!
+//! The arrows point down: `stream` → [`connection`], [`handshake`] → [`message`] → [`frame`] → [`error`] → [`close`].
+//! Nothing outside `stream` touches a socket, spawns a task or reads a clock.
+
+pub mod close;
+pub mod error;
+pub mod frame;
+pub mod limits;
+pub mod message;
+pub mod role;
+
+pub use close::{CloseCode, CloseFrame};
+pub use error::{Error, LimitExceeded, ProtocolError, SendError};
+pub use limits::Limits;
+pub use message::{Message, Utf8Bytes};
+pub use role::Role;
