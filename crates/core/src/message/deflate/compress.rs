@@ -33,6 +33,10 @@ impl Compressing {
         self.sort.window_bits >= 9
     }
 
+    pub(super) const fn shared_sort(&self) -> Option<Sort> {
+        if self.takeover { None } else { Some(self.sort) }
+    }
+
     pub(super) const fn holds_codec(&self) -> bool {
         self.codec.is_some()
     }

@@ -12,7 +12,7 @@ use self::compress::Compressing;
 pub use self::config::{DeflateConfig, DeflateConfigError};
 use self::inflate::Inflating;
 pub use self::params::DeflateParams;
-use self::pool::Sort;
+pub(crate) use self::pool::Sort;
 use crate::{Error, Limits, Role};
 
 /// What a flush ends with and a sender leaves out (RFC 7692 §7.2.1).
@@ -105,6 +105,12 @@ impl Deflate {
         bounds: &Bounds,
     ) -> Result<Inflated, Error> {
         self.inflating.piece(input, last, out, bounds)
+    }
+
+    /// What a message that this end compresses depends on besides itself; `None` where it is the messages before, too.
+    #[must_use]
+    pub(crate) const fn shared_sort(&self) -> Option<Sort> {
+        self.compressing.shared_sort()
     }
 
     /// Whether this connection holds a codec now: with context takeover, or in the middle of a message.
