@@ -6,6 +6,7 @@
 pub mod close;
 pub mod error;
 pub mod frame;
+pub mod handshake;
 pub mod limits;
 pub mod message;
 pub mod role;
