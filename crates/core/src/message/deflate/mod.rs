@@ -5,6 +5,7 @@ mod config;
 mod inflate;
 mod params;
 mod pool;
+mod quick;
 #[cfg(test)]
 mod tests;
 
