@@ -10,6 +10,8 @@ pub mod handshake;
 pub mod limits;
 pub mod message;
 pub mod role;
+#[cfg(feature = "tokio")]
+pub mod stream;
 
 pub use close::{CloseCode, CloseFrame};
 pub use error::{Error, LimitExceeded, ProtocolError, SendError};
