@@ -41,7 +41,7 @@ enum Progress {
 impl Connection {
     /// The message at the start of `input`, if it stands there in the simplest of ways: whole, plain, in one frame, with
     /// nothing else going on. `None` says nothing but that [`receive`](Self::receive) must look; nothing was taken.
-    #[inline]
+    #[inline(always)]
     pub fn receive_plain(&mut self, input: &mut Input) -> Option<Message> {
         if self.state != State::Open || self.incoming.is_some() || self.in_pieces {
             return None;

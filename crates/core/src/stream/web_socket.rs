@@ -281,7 +281,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     }
 
     /// A message that has come whole, if it is next and nothing else is going on.
-    #[inline]
+    #[inline(always)]
     fn take_plain(&mut self) -> Option<Message> {
         if self.input.is_empty() || self.parked.is_some() {
             return None;
