@@ -166,7 +166,7 @@ pub(crate) struct ConnectArgs {
 /// Flags that every subcommand has.
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
-    /// What to log on standard error, as in `debug` or `bowline=debug,info` [default: $RUST_LOG, or info]
+    #[arg(help = "What to log on standard error, as in `debug` or `bowline=debug,info` [default: $RUST_LOG, or info]")]
     #[arg(long = "log", value_name = "FILTER", help_heading = LOGGING)]
     pub(crate) filter: Option<String>,
 }

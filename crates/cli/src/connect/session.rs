@@ -69,7 +69,7 @@ pub(super) async fn run(
         tokio::join!(receiving, sender.close(close)).0
     };
     tokio::select! {
-        received = closing => finish(&done, received),
+        received = closing => finish(&done, &received),
         again = signals.next() => Ok(ExitCode::from(again.exit_code())),
     }
 }
@@ -163,23 +163,24 @@ async fn ping(sender: &mut Sender<ClientStream>, pings: &RefCell<Pings>) {
 }
 
 /// The exit code after this end closed.
-fn finish(done: &Done, received: Received) -> Result<ExitCode, Failure> {
+fn finish(done: &Done, received: &Received) -> Result<ExitCode, Failure> {
     match (done, received) {
         (Done::Stopped(stop), _) => Ok(ExitCode::from(stop.exit_code())),
-        // As `head` does: it has what it wanted.
-        (Done::OutputFailed(error), _) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        (Done::OutputFailed(error), _) => Err(unwritable(error)),
-        (_, Received::OutputFailed(error)) => Err(unwritable(&error)),
-        (Done::Sent { .. }, Received::Failed(error)) => Err(lost(&error)),
+        // Whoever read, as `head` does, has what it wanted.
+        (Done::OutputFailed(error), _) | (_, Received::OutputFailed(error))
+            if error.kind() == ErrorKind::BrokenPipe =>
+        {
+            Ok(ExitCode::SUCCESS)
+        }
+        (Done::OutputFailed(error), _) | (_, Received::OutputFailed(error)) => {
+            Err(Failure::Runtime(format!("cannot write to standard output: {error}")))
+        }
+        (Done::Sent { .. }, Received::Failed(error)) => Err(lost(error)),
         (Done::Sent { rejected }, Received::Closed(ended)) => {
             let code = report(ended.as_ref())?;
             Ok(if *rejected { ExitCode::FAILURE } else { code })
         }
     }
-}
-
-fn unwritable(error: &io::Error) -> Failure {
-    Failure::Runtime(format!("cannot write to standard output: {error}"))
 }
 
 fn lost(error: &Error) -> Failure {
