@@ -64,6 +64,7 @@ async fn threads_1_is_one_thread_in_all() {
     assert_eq!(threads(&echo), 1);
     signal(&echo.child, Signal::TERM);
     closed(&mut client).await;
+    drop(client);
     assert_eq!(echo.ended().await.code(), Some(0));
 
     let echo = Echo::start(&["--threads", "3"]).await;
@@ -180,6 +181,8 @@ async fn what_a_peer_sends_is_escaped_in_the_log() {
     let reason = "\u{1b}[31mred\r\nforged line";
     let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame { code: 4000.into(), reason: reason.into() };
     soon(client.close(Some(frame))).await.expect("sent");
+    closed(&mut client).await;
+    drop(client);
     let line = echo.said("closed").await;
     assert!(line.contains("4000") && line.contains("\\u{1b}[31mred\\r\\nforged line"), "{line}");
 }
