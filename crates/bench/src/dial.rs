@@ -10,6 +10,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 /// Connections from one source address: well below the 28,232 ports that Linux has for them by default.
 const PER_SOURCE: usize = 10_000;
 
+/// Source addresses before the first is used again.
+const SOURCES: usize = 250;
+
 /// Descriptors besides the connections: standard streams, the poller, `/proc`.
 const OTHER_DESCRIPTORS: u64 = 32;
 
@@ -63,10 +66,9 @@ impl Dialer {
         if !server.is_loopback() || (source == 0 && self.per_source > 1) {
             return None;
         }
-        // 127.1.0.1 to 127.1.255.250.
-        let source = u16::try_from(source % 64_000).unwrap_or_default();
-        let [high, low] = [source / 250, source % 250].map(|part| u8::try_from(part).unwrap_or_default());
-        Some(Ipv4Addr::new(127, 1, high, low + 1).into())
+        // 127.1.0.1 to 127.1.0.250: seven million ports.
+        let host = u8::try_from(source % SOURCES).unwrap_or_default() + 1;
+        Some(Ipv4Addr::new(127, 1, 0, host).into())
     }
 }
 
@@ -113,9 +115,9 @@ mod tests {
         dialer.made = PER_SOURCE;
         assert_eq!(dialer.source(), Some(Ipv4Addr::new(127, 1, 0, 2).into()));
         dialer.per_source = 1;
-        dialer.made = 63_999;
-        assert_eq!(dialer.source(), Some(Ipv4Addr::new(127, 1, 255, 250).into()));
-        dialer.made = 64_000;
+        dialer.made = SOURCES - 1;
+        assert_eq!(dialer.source(), Some(Ipv4Addr::new(127, 1, 0, 250).into()));
+        dialer.made = SOURCES;
         assert_eq!(dialer.source(), Some(Ipv4Addr::new(127, 1, 0, 1).into()));
     }
 

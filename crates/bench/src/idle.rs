@@ -5,15 +5,14 @@ use crate::echo::Load;
 use crate::handshake::Handshake;
 use crate::open::Opener;
 use crate::process::{Meter, float, kernel_memory, resident};
-use crate::{ClientUse, EchoPlan, Error, IdlePlan, IdleReport, KernelMemory, SCHEMA_VERSION, Verdict, dial};
+use crate::{EchoPlan, Error, IdlePlan, IdleReport, KernelMemory, SCHEMA_VERSION, Verdict, dial};
 use mio::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) fn run(plan: &IdlePlan) -> Result<IdleReport, Error> {
     plan.check()?;
     dial::reserve(plan.connections + plan.settling)?;
-    // Fails early if there is no such process.
-    Meter::new(plan.server_pid)?;
+    let meter = Meter::new(plan.server_pid)?;
     let mut echo = EchoPlan::new(plan.target.clone());
     echo.in_flight = plan.messages.max(1);
     let poll = Poll::new().map_err(Error::io("make a poller"))?;
@@ -33,17 +32,18 @@ pub(crate) fn run(plan: &IdlePlan) -> Result<IdleReport, Error> {
     open(&mut load, plan.settling)?;
     load.run_for(SETTLE)?;
     let before = Look::take(plan)?;
-    let start = Instant::now();
+    let start = meter.sample()?;
     open(&mut load, plan.connections)?;
-    let opening_seconds = start.elapsed().as_secs_f64();
+    let opening = meter.usage(start, plan.connections as u64)?;
     load.run_for(plan.hold)?;
     let after = Look::take(plan)?;
     let faults = load.finish();
-    let client = ClientUse { cpu_seconds: 0.0, share: 0.0 };
     Ok(IdleReport {
         schema: SCHEMA_VERSION,
         plan: plan.clone(),
-        opening_seconds,
+        opening_seconds: opening.seconds,
+        server: opening.server,
+        client: opening.client,
         resident_before: before.resident,
         resident_after: after.resident,
         resident_per_connection: each(before.resident, after.resident, plan),
@@ -53,7 +53,7 @@ pub(crate) fn run(plan: &IdlePlan) -> Result<IdleReport, Error> {
                 tcp_per_connection: each(Some(before.1), Some(after.1), plan)?,
             })
         }),
-        verdict: Verdict::of(&faults, &client),
+        verdict: Verdict::of(&faults, &opening.client),
         faults,
     })
 }

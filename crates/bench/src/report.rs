@@ -191,6 +191,10 @@ pub struct IdleReport {
     pub plan: IdlePlan,
     /// How long opening took, with the messages; seconds.
     pub opening_seconds: f64,
+    /// What the server used meanwhile, per connection opened; `None` without its process id.
+    pub server: Option<ServerUse>,
+    /// What the load generator used meanwhile.
+    pub client: ClientUse,
     /// Resident bytes of the server before, with the settling connections; `None` without its process id.
     pub resident_before: Option<u64>,
     /// Resident bytes of the server at the end.
@@ -273,10 +277,11 @@ impl fmt::Display for IdleReport {
         row(f, "target", &self.plan.target)?;
         let (connections, seconds) = (self.plan.connections, self.opening_seconds);
         row(f, "idle", format_args!("{connections} connections, opened in {seconds:.2} s"))?;
+        uses(f, "connections opened", self.server.as_ref(), &self.client)?;
         if let (Some(before), Some(after), Some(each)) =
             (self.resident_before, self.resident_after, self.resident_per_connection)
         {
-            row(f, "server", format_args!("{each:.0} B resident per connection ({before} to {after})"))?;
+            row(f, "memory", format_args!("{each:.0} B resident per connection ({before} to {after})"))?;
         }
         if let Some(kernel) = &self.kernel {
             let (slab, tcp) = (kernel.slab_per_connection, kernel.tcp_per_connection);
