@@ -17,15 +17,6 @@ pub(crate) struct Place {
     pub(crate) outstanding: usize,
 }
 
-/// What parsing gave besides answers.
-#[derive(Debug, Default)]
-pub(crate) struct Parsed {
-    /// Messages answered, lost ones among them: as many are to be sent anew.
-    pub(crate) answered: usize,
-    /// Pong frames to send, masked.
-    pub(crate) pongs: Vec<u8>,
-}
-
 /// Parses frames of one connection.
 #[derive(Debug)]
 pub(crate) struct Parser {
@@ -50,17 +41,17 @@ impl Parser {
         self.bytes.is_empty() && self.under_way.is_none()
     }
 
-    /// Takes bytes, and judges the messages that are whole by them. An error is the reason why nothing more can be made of
-    /// this connection.
+    /// Takes bytes, and judges the messages that are whole by them. Pings are answered into `pongs`. An error is the reason
+    /// why nothing more can be made of this connection; what came before it is judged.
     pub(crate) fn receive(
         &mut self,
         bytes: &[u8],
         cycle: &Cycle,
         place: &mut Place,
         faults: &mut Faults,
-    ) -> Result<Parsed, String> {
+        pongs: &mut Vec<u8>,
+    ) -> Result<(), String> {
         self.bytes.extend_from_slice(bytes);
-        let mut parsed = Parsed::default();
         let mut at = 0;
         while let Some(header) = frame::parse(&self.bytes[at..])? {
             let end = self.end(at, &header, cycle)?;
@@ -69,21 +60,21 @@ impl Parser {
             }
             let payload = at + header.len..end;
             match header.opcode {
-                frame::PING => frame::write(&mut parsed.pongs, frame::PONG, Some([0; 4]), &self.bytes[payload]),
+                frame::PING => frame::write(pongs, frame::PONG, Some([0; 4]), &self.bytes[payload]),
                 frame::PONG => {}
                 frame::CLOSE => return Err(closed(&self.bytes[payload])),
                 _ => {
                     self.begin(&header)?;
                     self.message.extend_from_slice(&self.bytes[payload]);
                     if header.fin {
-                        parsed.answered += self.finish(cycle, place, faults)?;
+                        self.finish(cycle, place, faults)?;
                     }
                 }
             }
             at = end;
         }
         self.bytes.drain(..at);
-        Ok(parsed)
+        Ok(())
     }
 
     /// Where the frame at `at` ends, if it may be that long.
@@ -107,19 +98,19 @@ impl Parser {
         Ok(())
     }
 
-    /// A message is whole: how many messages that answers.
-    fn finish(&mut self, cycle: &Cycle, place: &mut Place, faults: &mut Faults) -> Result<usize, String> {
-        let Some((opcode, compressed)) = self.under_way.take() else { return Ok(0) };
-        let answered = match (&mut self.inflater, compressed) {
+    /// A message is whole.
+    fn finish(&mut self, cycle: &Cycle, place: &mut Place, faults: &mut Faults) -> Result<(), String> {
+        let Some((opcode, compressed)) = self.under_way.take() else { return Ok(()) };
+        match (&mut self.inflater, compressed) {
             (Some((inflater, out)), true) => {
                 inflater.inflate(&self.message, out, longest(cycle))?;
-                judge(out, opcode, cycle, place, faults)
+                judge(out, opcode, cycle, place, faults);
             }
             (None, true) => return Err("a compressed message came, and compression was not agreed on".into()),
             (_, false) => judge(&self.message, opcode, cycle, place, faults),
-        };
+        }
         self.message.clear();
-        Ok(answered)
+        Ok(())
     }
 }
 
@@ -133,8 +124,8 @@ fn closed(payload: &[u8]) -> String {
     format!("the server closed with {} {}", u16::from_be_bytes(*code), String::from_utf8_lossy(reason))
 }
 
-/// Counts what a message is, and returns how many messages it answers.
-fn judge(payload: &[u8], opcode: u8, cycle: &Cycle, place: &mut Place, faults: &mut Faults) -> usize {
+/// Counts what a message is, and moves on by as many as it answers: lost ones too, so that others are sent in their stead.
+fn judge(payload: &[u8], opcode: u8, cycle: &Cycle, place: &mut Place, faults: &mut Faults) {
     let count = cycle.messages.len();
     let is = |ahead: usize| payload == cycle.messages[(place.next + ahead) % count];
     let ahead = if opcode == cycle.opcode { (0..count).find(|&ahead| is(ahead)) } else { None };
@@ -159,7 +150,6 @@ fn judge(payload: &[u8], opcode: u8, cycle: &Cycle, place: &mut Place, faults: &
     };
     place.outstanding -= answered;
     place.next = (place.next + answered) % count;
-    answered
 }
 
 fn what_is_wrong(payload: &[u8], opcode: u8, cycle: &Cycle, place: &Place) -> String {

@@ -178,15 +178,14 @@ impl Load {
     /// Reads what has come on a connection, and writes what that makes room for.
     fn serve(&mut self, index: usize) {
         let Some(Connection { socket: Some(socket), lane }) = self.connections.get_mut(index) else { return };
-        let mut answered = 0;
+        let outstanding = lane.outstanding();
         let mut turn = 0;
         let end = loop {
             match socket.read(&mut self.buffer) {
                 Ok(0) => break Err("the server hung up".to_owned()),
                 Ok(count) => {
-                    match lane.receive(&self.buffer[..count], &self.cycle, &mut self.faults) {
-                        Ok(count) => answered += count,
-                        Err(why) => break Err(why),
+                    if let Err(why) = lane.receive(&self.buffer[..count], &self.cycle, &mut self.faults) {
+                        break Err(why);
                     }
                     turn += count;
                     // A read that did not fill the buffer emptied the socket: epoll tells when there is more.
@@ -203,6 +202,7 @@ impl Load {
                 Err(error) => break Err(format!("a connection broke: {error}")),
             }
         };
+        let answered = outstanding - lane.outstanding();
         self.answered += answered as u64;
         self.outstanding -= answered;
         if let Err(why) = end {

@@ -79,11 +79,11 @@ impl Lane {
         self.pongs.is_empty() && cycle.rest_of_frame(self.outgoing) == 0
     }
 
-    /// Takes what one read brought: how many messages it answers. An error is the reason why the connection is of no more use.
-    pub(crate) fn receive(&mut self, bytes: &[u8], cycle: &Cycle, faults: &mut Faults) -> Result<usize, String> {
+    /// Takes what one read brought. An error is the reason why the connection is of no more use; answers before it count.
+    pub(crate) fn receive(&mut self, bytes: &[u8], cycle: &Cycle, faults: &mut Faults) -> Result<(), String> {
         if self.parser.is_none() {
-            if let Some(answered) = self.receive_expected(bytes, cycle) {
-                return Ok(answered);
+            if self.receive_expected(bytes, cycle).is_some() {
+                return Ok(());
             }
             if !cycle.framed() {
                 faults.wrong += 1;
@@ -91,19 +91,18 @@ impl Lane {
             }
             self.parse_from_here(cycle, faults)?;
         }
-        let Some(parser) = &mut self.parser else { return Ok(0) };
-        let parsed = parser.receive(bytes, cycle, &mut self.place, faults)?;
-        self.pongs.extend(parsed.pongs);
+        let Some(parser) = &mut self.parser else { return Ok(()) };
+        parser.receive(bytes, cycle, &mut self.place, faults, &mut self.pongs)?;
         if parser.is_empty() && !self.deflate {
             self.parser = None;
             let frame = cycle.incoming_lengths().map_or(0, |(frame, _)| frame);
             (self.incoming, self.partial) = (self.place.next * frame, 0);
         }
-        Ok(parsed.answered)
+        Ok(())
     }
 
     /// The fast path: one comparison, if the bytes are the expected ones and no more than are outstanding.
-    fn receive_expected(&mut self, bytes: &[u8], cycle: &Cycle) -> Option<usize> {
+    fn receive_expected(&mut self, bytes: &[u8], cycle: &Cycle) -> Option<()> {
         let (frame, period) = cycle.incoming_lengths()?;
         if cycle.incoming(self.incoming)?.get(..bytes.len())? != bytes {
             return None;
@@ -127,7 +126,7 @@ impl Lane {
         while self.place.next >= cycle.messages.len() {
             self.place.next -= cycle.messages.len();
         }
-        Some(answered)
+        Some(())
     }
 
     /// Changes to parsing, beginning with what has come of the present answer.
@@ -135,7 +134,7 @@ impl Lane {
         let mut parser = Box::new(Parser::new(false));
         let (frame, _) = cycle.incoming_lengths().unwrap_or_default();
         if let Some(bytes) = cycle.incoming(self.place.next * frame) {
-            parser.receive(&bytes[..self.partial], cycle, &mut self.place, faults)?;
+            parser.receive(&bytes[..self.partial], cycle, &mut self.place, faults, &mut self.pongs)?;
         }
         self.parser = Some(parser);
         Ok(())
