@@ -1,5 +1,6 @@
 //! Messages: what an application sends and receives.
 
+pub mod deflate;
 mod utf8_bytes;
 
 use bytes::Bytes;

@@ -1,4 +1,6 @@
-//! What two ends agree on for permessage-deflate, and what this end wants (RFC 7692 §7.1).
+//! What two ends agree on for permessage-deflate (RFC 7692 §7.1).
+
+use crate::Role;
 
 /// What two ends agreed on (RFC 7692 §7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,12 +15,20 @@ pub struct DeflateParams {
     pub client_max_window_bits: u8,
 }
 
-/// What this end wants of permessage-deflate. Off unless a `Config` is given one.
-///
-/// The default shares one codec a thread between all connections: no context takeover either way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeflateConfig {
-    pub(crate) wanted: DeflateParams,
-    pub(crate) level: u32,
-    pub(crate) threshold: usize,
+impl DeflateParams {
+    /// Whether `sender` keeps its window from one message to the next.
+    pub(super) const fn takes_context_over(self, sender: Role) -> bool {
+        match sender {
+            Role::Server => !self.server_no_context_takeover,
+            Role::Client => !self.client_no_context_takeover,
+        }
+    }
+
+    /// The bound on `sender`'s window.
+    pub(super) const fn window_bits(self, sender: Role) -> u8 {
+        match sender {
+            Role::Server => self.server_max_window_bits,
+            Role::Client => self.client_max_window_bits,
+        }
+    }
 }
