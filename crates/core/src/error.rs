@@ -19,6 +19,8 @@ pub enum Error {
     Timeout(Timeout),
     /// The byte stream ended without a closing handshake (close code 1006 of RFC 6455 §7.1.5).
     Abnormal,
+    /// Something was to be sent on a connection that is closing or closed.
+    Closed,
     /// The transport failed.
     Io(io::Error),
 }
@@ -32,7 +34,7 @@ impl Error {
             Self::Limit(error) => Some(error.close_code()),
             Self::Timeout(Timeout::Message) => Some(CloseCode::POLICY_VIOLATION),
             Self::Timeout(Timeout::Pong) => Some(CloseCode::INTERNAL_ERROR),
-            Self::Timeout(_) | Self::Abnormal | Self::Io(_) => None,
+            Self::Timeout(_) | Self::Abnormal | Self::Closed | Self::Io(_) => None,
         }
     }
 }
@@ -44,6 +46,7 @@ impl fmt::Display for Error {
             Self::Limit(error) => error.fmt(f),
             Self::Timeout(error) => error.fmt(f),
             Self::Abnormal => f.write_str("the peer went away without a closing handshake"),
+            Self::Closed => f.write_str("the connection is closed"),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -53,7 +56,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
-            Self::Protocol(_) | Self::Limit(_) | Self::Timeout(_) | Self::Abnormal => None,
+            Self::Protocol(_) | Self::Limit(_) | Self::Timeout(_) | Self::Abnormal | Self::Closed => None,
         }
     }
 }
@@ -67,6 +70,12 @@ impl From<ProtocolError> for Error {
 impl From<LimitExceeded> for Error {
     fn from(error: LimitExceeded) -> Self {
         Self::Limit(error)
+    }
+}
+
+impl From<Timeout> for Error {
+    fn from(error: Timeout) -> Self {
+        Self::Timeout(error)
     }
 }
 
@@ -245,6 +254,8 @@ pub enum SendErrorReason {
     Unfinished,
     /// A control frame's payload is over 125 bytes (RFC 6455 §5.5).
     OversizedControl,
+    /// A piece of text that isn't UTF-8 (RFC 6455 §8.1).
+    InvalidUtf8,
     /// The connection failed while it was being written; part of the message may have arrived.
     Failed(Error),
 }
@@ -256,7 +267,6 @@ impl<T> SendError<T> {
     }
 
     /// A failure after the message was taken.
-    #[cfg(feature = "tokio")]
     pub(crate) const fn failed(error: Error) -> Self {
         Self { reason: SendErrorReason::Failed(error), rejected: None }
     }
@@ -265,6 +275,12 @@ impl<T> SendError<T> {
     #[must_use]
     pub const fn reason(&self) -> &SendErrorReason {
         &self.reason
+    }
+
+    /// Why, by value.
+    #[must_use]
+    pub fn into_reason(self) -> SendErrorReason {
+        self.reason
     }
 
     /// The message, where none of it was written.
@@ -286,6 +302,7 @@ impl<T> fmt::Display for SendError<T> {
             SendErrorReason::Closed => f.write_str("the connection is closed"),
             SendErrorReason::Unfinished => f.write_str("another message is being sent piece by piece; finish it first"),
             SendErrorReason::OversizedControl => f.write_str("a ping or pong holds at most 125 bytes"),
+            SendErrorReason::InvalidUtf8 => f.write_str("the piece is not UTF-8, as text must be"),
             SendErrorReason::Failed(error) => error.fmt(f),
         }
     }

@@ -3,12 +3,17 @@
 //! The arrows point down: `stream` → [`connection`], [`handshake`] → [`message`] → [`frame`] → [`error`] → [`close`].
 //! Nothing outside `stream` touches a socket, spawns a task or reads a clock.
 
+pub mod buffer;
 pub mod close;
+pub mod connection;
 pub mod error;
 pub mod frame;
+pub mod handshake;
 pub mod limits;
 pub mod message;
 pub mod role;
+#[cfg(feature = "tokio")]
+pub mod stream;
 
 pub use close::{CloseCode, CloseFrame};
 pub use error::{Error, LimitExceeded, ProtocolError, SendError};

@@ -1,11 +1,21 @@
 //! Messages: what an application sends and receives.
 
 pub mod deflate;
+mod incoming;
+mod outgoing;
+mod prepared;
+mod utf8;
 mod utf8_bytes;
 
 use bytes::Bytes;
 
-pub use self::utf8_bytes::Utf8Bytes;
+pub(crate) use self::{
+    incoming::{Incoming, Place, check_size, whole},
+    outgoing::Content,
+    utf8::Utf8Check,
+};
+pub use self::{outgoing::Outgoing, prepared::Prepared, utf8_bytes::Utf8Bytes};
+use crate::frame::Opcode;
 
 /// A whole message. Cloning is O(1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +33,26 @@ pub enum Kind {
     Text,
     /// Bytes.
     Binary,
+}
+
+impl From<Kind> for Opcode {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Text => Self::Text,
+            Kind::Binary => Self::Binary,
+        }
+    }
+}
+
+/// A piece of a message, for messages that are too big to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Whether the message is text or binary.
+    pub kind: Kind,
+    /// The bytes. Of received text, whole characters; in text to be sent, a character may be cut between two pieces.
+    pub data: Bytes,
+    /// The message ends with this piece.
+    pub last: bool,
 }
 
 impl Message {

@@ -5,6 +5,7 @@ mod config;
 mod inflate;
 mod params;
 mod pool;
+mod quick;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +13,7 @@ use self::compress::Compressing;
 pub use self::config::{DeflateConfig, DeflateConfigError};
 use self::inflate::Inflating;
 pub use self::params::DeflateParams;
-use self::pool::Sort;
+pub(crate) use self::pool::Sort;
 use crate::{Error, Limits, Role};
 
 /// What a flush ends with and a sender leaves out (RFC 7692 §7.2.1).
@@ -21,8 +22,8 @@ const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 /// The codecs of one connection.
 ///
 /// A direction with context takeover owns its codec from its first message on. One without borrows the thread's at the
-/// start of a message and gives it back at the end, so that between messages it owns nothing. A message that comes in
-/// pieces keeps its codec, also from thread to thread; one given up midway frees it.
+/// start of a message and gives it back at the end, so that between messages it owns nothing; to compress a whole message
+/// at level 1 it needs none. A message in pieces keeps its codec, also from thread to thread; one given up midway frees it.
 ///
 /// Each direction takes one message at a time, all its pieces in order, the last one marked:
 ///
@@ -105,6 +106,12 @@ impl Deflate {
         bounds: &Bounds,
     ) -> Result<Inflated, Error> {
         self.inflating.piece(input, last, out, bounds)
+    }
+
+    /// What a message that this end compresses depends on besides itself; `None` where it is the messages before, too.
+    #[must_use]
+    pub(crate) const fn shared_sort(&self) -> Option<Sort> {
+        self.compressing.shared_sort()
     }
 
     /// Whether this connection holds a codec now: with context takeover, or in the middle of a message.

@@ -22,11 +22,11 @@ pub(super) struct Compressor {
 /// What tells one compressor from another: decompressors all have the largest window, which inflates any smaller one's
 /// data, since zlib-rs allocates 32 KiB for each of them anyway and resets only these in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sort {
+pub(crate) struct Sort {
     /// 8–15.
-    pub(super) window_bits: u8,
+    pub(crate) window_bits: u8,
     /// 0–9.
-    pub(super) level: u32,
+    pub(crate) level: u32,
 }
 
 #[derive(Default)]

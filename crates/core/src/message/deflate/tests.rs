@@ -154,7 +154,7 @@ fn bomb(n: usize) -> Vec<u8> {
 
 fn limit(result: &Result<Inflated, Error>) -> Option<Limit> {
     match result {
-        Err(Error::Limit(LimitExceeded { limit, .. })) => Some(limit),
+        Err(Error::Limit(LimitExceeded { limit, .. })) => Some(*limit),
         _ => None,
     }
 }

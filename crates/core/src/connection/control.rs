@@ -1,0 +1,118 @@
+//! Control frames: the peer's budget of them, the Pong that is owed, and Close (RFC 6455 §5.5).
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{Connection, Ended, Event, State};
+use crate::{
+    CloseCode, CloseFrame, Utf8Bytes,
+    error::{Error, Limit, LimitExceeded, ProtocolError},
+    frame::Opcode,
+};
+
+/// Control frames on their way, and how many more the peer may send.
+#[derive(Debug)]
+pub(super) struct ControlBudget {
+    /// The start of a control frame whose end has not come.
+    pub(super) partial: Vec<u8>,
+    /// The answer to the latest Ping, until it can be queued between two frames.
+    pub(super) pong: Option<Bytes>,
+    left: u32,
+    refilled: Option<Instant>,
+}
+
+impl ControlBudget {
+    pub(super) const fn new(rate: u32) -> Self {
+        Self { partial: Vec::new(), pong: None, left: rate.saturating_mul(2), refilled: None }
+    }
+
+    /// Takes one from the budget: `rate` a second, with a burst of twice as many.
+    fn spend(&mut self, rate: u32, now: Instant) -> Result<(), LimitExceeded> {
+        let since = self.refilled.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
+        let earned = (since * f64::from(rate)).min(f64::from(u32::MAX));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded by the line above")]
+        let earned = earned as u32;
+        if earned > 0 || self.refilled.is_none() {
+            self.left = self.left.saturating_add(earned).min(rate.saturating_mul(2));
+            self.refilled = Some(now);
+        }
+        self.left = self.left.checked_sub(1).ok_or(LimitExceeded::new(Limit::ControlFrames, rate as usize))?;
+        Ok(())
+    }
+}
+
+impl Connection {
+    /// Takes in a whole control frame.
+    pub(super) fn receive_control(
+        &mut self,
+        opcode: Opcode,
+        payload: &[u8],
+        now: impl Fn() -> Instant,
+    ) -> Result<Event, Error> {
+        if opcode == Opcode::Close {
+            return self.receive_close(payload);
+        }
+        self.control.spend(self.config.limits.max_control_rate, now())?;
+        let payload = Bytes::copy_from_slice(payload);
+        if opcode == Opcode::Pong {
+            self.deadlines.pong_came(&payload, now);
+            return Ok(Event::Pong(payload));
+        }
+        // RFC 6455 §5.5.3: of several Pings, only the latest need be answered; and none after Close was sent.
+        if self.state == State::Open {
+            self.control.pong = Some(payload.clone());
+            self.queue_pong();
+        }
+        Ok(Event::Ping(payload))
+    }
+
+    /// Queues the Pong that is owed, unless frames wait that would hold it up: then it waits for them in its own place,
+    /// where the next Ping's replaces it, so that a peer that pings and doesn't read costs one Pong.
+    pub(super) fn queue_pong(&mut self) {
+        if self.output.is_empty()
+            && let Some(payload) = self.control.pong.take()
+        {
+            self.queue_control(Opcode::Pong, &payload);
+        }
+    }
+
+    // RFC 6455 §5.5.1: Close is answered with Close, which carries the code that came; §7.1.3: that ends the handshake.
+    fn receive_close(&mut self, payload: &[u8]) -> Result<Event, Error> {
+        let frame = parse_close(payload)?;
+        let by_peer = self.state == State::Open;
+        if by_peer {
+            self.queue_close(frame.as_ref().map(|frame| CloseFrame::from(frame.code())).as_ref());
+        }
+        self.state = State::Closed;
+        self.deadlines.end();
+        self.ended = Some(Box::new(Ended { by_peer, clean: true, frame: frame.clone() }));
+        Ok(Event::Close(frame))
+    }
+
+    pub(super) fn queue_close(&mut self, frame: Option<&CloseFrame>) {
+        // A Pong that is owed goes first: nothing may follow Close.
+        if let Some(payload) = self.control.pong.take() {
+            self.queue_control(Opcode::Pong, &payload);
+        }
+        let mut payload = Vec::new();
+        if let Some(frame) = frame {
+            payload.extend_from_slice(&frame.code().get().to_be_bytes());
+            payload.extend_from_slice(frame.reason().as_bytes());
+        }
+        self.queue_control(Opcode::Close, &payload);
+    }
+}
+
+fn parse_close(payload: &[u8]) -> Result<Option<CloseFrame>, ProtocolError> {
+    match payload {
+        [] => Ok(None),
+        [_] => Err(ProtocolError::TruncatedClosePayload),
+        [high, low, reason @ ..] => {
+            let number = u16::from_be_bytes([*high, *low]);
+            let code = CloseCode::new(number).ok_or(ProtocolError::InvalidCloseCode(number))?;
+            let reason = Utf8Bytes::try_from(Bytes::copy_from_slice(reason)).map_err(|_| ProtocolError::InvalidUtf8)?;
+            Ok(Some(CloseFrame::new(code, reason)))
+        }
+    }
+}

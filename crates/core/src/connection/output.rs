@@ -1,0 +1,178 @@
+//! What waits to be written.
+
+use std::{collections::VecDeque, io::IoSlice};
+
+use bytes::Bytes;
+
+use crate::buffer::{borrow_write_buffer, return_write_buffer};
+
+/// The most slices that one vectored write is given.
+pub const MAX_SLICES: usize = 64;
+/// Written bytes at the front of the buffer are cut off once they are this many.
+const COMPACT_AT: usize = 64 << 10;
+
+/// Bytes on their way to the transport: small frames joined in one buffer that is borrowed from the thread, big payloads
+/// by reference between them. Owns no memory when empty.
+#[derive(Debug, Default)]
+pub struct Output {
+    buffer: Vec<u8>,
+    written: usize,
+    /// Payloads, each with the place in `buffer` before which it goes.
+    shared: VecDeque<(usize, Bytes)>,
+    shared_len: usize,
+}
+
+impl Output {
+    /// How many bytes wait.
+    #[inline]
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.buffer.len() - self.written + self.shared_len
+    }
+
+    /// Whether nothing waits.
+    #[inline]
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The buffer to append small frames to.
+    #[inline]
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+        if self.buffer.capacity() == 0 {
+            self.buffer = borrow_write_buffer();
+        }
+        &mut self.buffer
+    }
+
+    /// Appends bytes without copying them.
+    pub(crate) fn push_shared(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.shared_len += bytes.len();
+            self.shared.push_back((self.buffer.len(), bytes));
+        }
+    }
+
+    /// What waits, if it stands in one piece.
+    #[inline]
+    #[must_use]
+    pub fn as_single(&self) -> Option<&[u8]> {
+        if self.shared.is_empty() { Some(&self.buffer[self.written..]) } else { None }
+    }
+
+    /// What waits, in order, as far as `slices` holds it; the number of slices filled.
+    pub fn fill_slices<'a>(&'a self, slices: &mut [IoSlice<'a>; MAX_SLICES]) -> usize {
+        let mut count = 0;
+        let mut add = |bytes: &'a [u8]| {
+            if !bytes.is_empty() && count < MAX_SLICES {
+                slices[count] = IoSlice::new(bytes);
+                count += 1;
+            }
+        };
+        let mut position = self.written;
+        for (at, bytes) in self.shared.iter().take(MAX_SLICES) {
+            add(&self.buffer[position..*at]);
+            add(bytes);
+            position = *at;
+        }
+        if self.shared.len() < MAX_SLICES {
+            add(&self.buffer[position..]);
+        }
+        count
+    }
+
+    /// Steps past `count` bytes that have been written.
+    #[inline]
+    pub fn advance(&mut self, mut count: usize) {
+        debug_assert!(count <= self.len());
+        while let Some((at, bytes)) = self.shared.front_mut() {
+            let before = *at - self.written;
+            if count < before {
+                break;
+            }
+            count -= before;
+            self.written = *at;
+            let taken = count.min(bytes.len());
+            count -= taken;
+            self.shared_len -= taken;
+            if taken < bytes.len() {
+                let _ = bytes.split_to(taken);
+                return;
+            }
+            self.shared.pop_front();
+        }
+        self.written += count;
+        if self.is_empty() {
+            self.release();
+        } else if self.written >= COMPACT_AT {
+            self.compact();
+        }
+    }
+
+    /// Forgets what waits: nobody is there to take it.
+    pub fn clear(&mut self) {
+        self.release();
+    }
+
+    fn release(&mut self) {
+        return_write_buffer(std::mem::take(&mut self.buffer));
+        self.written = 0;
+        self.shared = VecDeque::new();
+        self.shared_len = 0;
+    }
+
+    fn compact(&mut self) {
+        self.buffer.drain(..self.written);
+        for (at, _) in &mut self.shared {
+            *at -= self.written;
+        }
+        self.written = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn drain(output: &mut Output, step: usize) -> Vec<u8> {
+        let mut wire = Vec::new();
+        while !output.is_empty() {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let count = output.fill_slices(&mut slices);
+            let seen: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).take(step).collect();
+            assert!(!seen.is_empty());
+            wire.extend_from_slice(&seen);
+            output.advance(seen.len());
+        }
+        wire
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out_in_order(pieces: Vec<(bool, Vec<u8>)>, step in 1_usize..50) {
+            let mut output = Output::default();
+            let mut expected = Vec::new();
+            for (shared, bytes) in pieces {
+                expected.extend_from_slice(&bytes);
+                if shared { output.push_shared(bytes.into()); } else { output.buffer().extend_from_slice(&bytes); }
+            }
+            prop_assert_eq!(output.len(), expected.len());
+            prop_assert_eq!(drain(&mut output, step), expected);
+            prop_assert!(output.buffer.capacity() == 0 && output.shared.capacity() == 0, "an idle output holds memory");
+        }
+    }
+
+    #[test]
+    fn a_backlog_that_never_ends_is_compacted() {
+        let mut output = Output::default();
+        for _ in 0..100 {
+            output.buffer().extend_from_slice(&[7; 10_000]);
+            output.advance(output.len() - 1);
+        }
+        assert_eq!(output.len(), 1);
+        assert!(output.buffer.capacity() <= 256 << 10, "{}", output.buffer.capacity());
+    }
+}

@@ -1,0 +1,131 @@
+//! The end of the transport, in an order that loses nothing (RFC 6455 §7.1.1).
+//!
+//! ```text
+//! server, or failed:  Flush ──► Shutdown ──► Drain ──► Done     shutdown(WR), then read to the peer's end: closing a
+//!                                                               socket with unread input would reset it, and destroy
+//!                                                               what is on its way to the peer.
+//! client:             Flush ──► Await ──► Shutdown ──► Done     the server closes first, and keeps TIME_WAIT.
+//! ```
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{
+    linger::{LINGER_TIMEOUT, poll_discard},
+    web_socket::{WebSocket, now},
+};
+use crate::{Error, Role, error::Timeout};
+
+/// A transport on its way to its end.
+#[derive(Debug)]
+pub(super) struct Closing {
+    phase: Phase,
+    /// The client lets the server close first.
+    awaits_peer: bool,
+    error: Option<Error>,
+    failed: bool,
+    deadline: Option<Instant>,
+    discarded: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Flush,
+    Await,
+    Shutdown,
+    Drain,
+    Done,
+}
+
+impl Closing {
+    /// After a closing handshake.
+    pub(super) const fn in_order(role: Role) -> Self {
+        let awaits_peer = matches!(role, Role::Client);
+        Self { phase: Phase::Flush, awaits_peer, error: None, failed: false, deadline: None, discarded: 0 }
+    }
+
+    /// After an error.
+    pub(super) const fn failed(error: Error) -> Self {
+        let phase = match error {
+            // Nobody is there: one attempt to say why was made, if it could be.
+            Error::Io(_) | Error::Timeout(Timeout::Write | Timeout::Close) => Phase::Done,
+            _ => Phase::Flush,
+        };
+        Self { phase, awaits_peer: false, error: Some(error), failed: true, deadline: None, discarded: 0 }
+    }
+
+    pub(super) const fn is_done(&self) -> bool {
+        matches!(self.phase, Phase::Done) && self.error.is_none()
+    }
+
+    pub(super) const fn has_failed(&self) -> bool {
+        self.failed
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
+    /// Brings the transport to its end; then the error that it ended with, once.
+    pub(super) fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        while let Some(phase) = self.closing.as_ref().map(|closing| closing.phase)
+            && phase != Phase::Done
+        {
+            let next = match self.poll_phase(phase, cx) {
+                Poll::Ready(next) => next,
+                Poll::Pending => {
+                    ready!(self.poll_closing_deadline(phase, cx));
+                    Phase::Done
+                }
+            };
+            if let Some(closing) = &mut self.closing {
+                closing.phase = next;
+                closing.deadline = None;
+            }
+        }
+        self.timer.stop();
+        self.input.release();
+        self.connection.discard_output();
+        Poll::Ready(self.closing.as_mut().and_then(|closing| closing.error.take()).map_or(Ok(()), Err))
+    }
+
+    fn poll_phase(&mut self, phase: Phase, cx: &mut Context<'_>) -> Poll<Phase> {
+        let awaits_peer = self.closing.as_ref().is_some_and(|closing| closing.awaits_peer);
+        Poll::Ready(match phase {
+            Phase::Flush => match ready!(self.poll_write_out(cx)) {
+                Ok(()) if awaits_peer => Phase::Await,
+                Ok(()) => Phase::Shutdown,
+                Err(_) => Phase::Done,
+            },
+            Phase::Await => {
+                ready!(self.poll_discard(cx));
+                Phase::Shutdown
+            }
+            Phase::Shutdown => match ready!(Pin::new(&mut self.io).poll_shutdown(cx)) {
+                Ok(()) if !awaits_peer => Phase::Drain,
+                _ => Phase::Done,
+            },
+            Phase::Drain => {
+                ready!(self.poll_discard(cx));
+                Phase::Done
+            }
+            Phase::Done => Phase::Done,
+        })
+    }
+
+    fn poll_closing_deadline(&mut self, phase: Phase, cx: &mut Context<'_>) -> Poll<()> {
+        let allowed =
+            if phase == Phase::Flush { self.connection.config().limits.write_timeout } else { LINGER_TIMEOUT };
+        let Some(closing) = &mut self.closing else { return Poll::Ready(()) };
+        let deadline = *closing.deadline.get_or_insert_with(|| now() + allowed);
+        self.timer.poll(Some(deadline), cx)
+    }
+
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(closing) = &mut self.closing else { return Poll::Ready(()) };
+        poll_discard(&mut self.io, cx, &mut closing.discarded)
+    }
+}
