@@ -53,8 +53,8 @@ limits! {
     /// 140 kbit/s. Past it 1008. `Duration::MAX` turns it off. Messages received piece by piece are exempt.
     message_timeout / get_message_timeout: Duration = Duration::from_secs(60);
 
-    /// Bounds how many bytes each received byte may inflate to, past the first 64 KiB of a message. Default 100 (DEFLATE
-    /// reaches 1,030). Past it 1009. `usize::MAX` turns it off.
+    /// Bounds how many bytes each received byte may inflate to, at any point of a message past its first 64 KiB. Default
+    /// 100 (DEFLATE reaches 1,030). Past it 1009. `usize::MAX` turns it off.
     max_inflate_ratio / get_max_inflate_ratio: usize = 100;
 
     /// Bounds the control frames (Ping, Pong) a second from the peer, with a burst of twice as many. Default 50. Past

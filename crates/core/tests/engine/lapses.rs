@@ -1,5 +1,4 @@
-//! What other implementations let pass, each by name (conformance.md, "Lapses seen in others"). Those of the opening
-//! handshake that need its insides are in the handshake's own tests.
+//! What other implementations were seen to let pass, each by name.
 
 use bowline_core::{
     Limits, Role,
