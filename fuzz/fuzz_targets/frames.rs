@@ -14,6 +14,7 @@ fuzz_target!(|data: &[u8]| {
     let whole = bowline_fuzz::see(end(flags), &[bytes]);
     assert_eq!(bowline_fuzz::see(end(flags), &bowline_fuzz::pieces(bytes, cut)), whole);
     assert_eq!(bowline_fuzz::see(end(flags), &bowline_fuzz::pieces(bytes, 1)), whole);
+    assert_eq!(bowline_fuzz::see_by(end(flags), &bowline_fuzz::pieces(bytes, cut), true), whole);
     // In pieces the cuts show in the events; nothing may panic, and text is whole characters.
     let mut in_pieces = end(flags);
     in_pieces.receive_in_pieces(true);

@@ -1,4 +1,4 @@
-//! A client and the head of a response. First byte: how the rest is cut. Where the rest has the `Sec-WebSocket-Accept` of
+//! A client and the head of a response. First byte: how the rest is cut. Where its head has the `Sec-WebSocket-Accept` of
 //! RFC 6455 §1.3, it gets the one that fits the client's own key, which is another one each time.
 #![no_main]
 
@@ -17,7 +17,8 @@ fn ask(client: &ClientRequest, bytes: &[u8], cut: u8) -> String {
     let (request, mut reader) = client.begin(&limits);
     let accept = accept(&request);
     let mut bytes = bytes.to_vec();
-    if let Some(at) = bytes.windows(SAMPLE.len()).position(|window| window == SAMPLE.as_bytes()) {
+    let head = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(0);
+    if let Some(at) = bytes[..head].windows(SAMPLE.len()).position(|window| window == SAMPLE.as_bytes()) {
         bytes[at..at + SAMPLE.len()].copy_from_slice(accept.as_bytes());
     }
     let mut taken = 0;

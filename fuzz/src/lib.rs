@@ -54,7 +54,12 @@ pub fn drain(connection: &mut Connection) -> Vec<u8> {
 }
 
 /// What `connection` makes of `pieces`: its events, and its error, as text.
-pub fn see(mut connection: Connection, pieces: &[&[u8]]) -> (Vec<Event>, String) {
+pub fn see(connection: Connection, pieces: &[&[u8]]) -> (Vec<Event>, String) {
+    see_by(connection, pieces, false)
+}
+
+/// The same; `plain_first` asks for messages that stand in the input plainly first, as `WebSocket` does.
+pub fn see_by(mut connection: Connection, pieces: &[&[u8]], plain_first: bool) -> (Vec<Event>, String) {
     // The clock stands still, so that the budget of control frames doesn't depend on how fast this runs.
     let now = Instant::now();
     let mut events = Vec::new();
@@ -62,7 +67,12 @@ pub fn see(mut connection: Connection, pieces: &[&[u8]]) -> (Vec<Event>, String)
     for piece in pieces {
         let mut input = Input::new(BytesMut::from(*piece));
         loop {
-            match connection.receive(&mut input, || now) {
+            let plain = if plain_first { connection.receive_plain(&mut input) } else { None };
+            let result = match plain {
+                Some(message) => Ok(Some(Event::Message(message))),
+                None => connection.receive(&mut input, || now),
+            };
+            match result {
                 Ok(Some(event)) => {
                     check(&event);
                     events.push(event);

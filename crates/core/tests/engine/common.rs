@@ -121,6 +121,8 @@ pub(crate) fn drain(connection: &mut Connection, step: usize) -> Vec<u8> {
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) role: Role,
+    /// Asks for messages that stand in the input plainly first, as `WebSocket` does.
+    pub(crate) plain_first: bool,
     pub(crate) deflate: Option<DeflateParams>,
     pub(crate) limits: Limits,
     pub(crate) in_pieces: bool,
@@ -129,7 +131,13 @@ pub(crate) struct Setup {
 impl Setup {
     /// Plain, with default limits but for control frames, of which tests send many at one instant.
     pub(crate) fn new(role: Role) -> Self {
-        Self { role, deflate: None, limits: Limits::default().max_control_rate(u32::MAX), in_pieces: false }
+        Self {
+            role,
+            plain_first: false,
+            deflate: None,
+            limits: Limits::default().max_control_rate(u32::MAX),
+            in_pieces: false,
+        }
     }
 
     pub(crate) fn deflate(self, deflate: Option<DeflateParams>) -> Self {
@@ -138,6 +146,10 @@ impl Setup {
 
     pub(crate) fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    pub(crate) fn plain_first(self) -> Self {
+        Self { plain_first: true, ..self }
     }
 
     pub(crate) fn in_pieces(self) -> Self {
@@ -167,7 +179,7 @@ impl Setup {
         let mut connection = self.connection();
         before(&mut connection);
         drain(&mut connection, usize::MAX);
-        see(&mut connection, &pieces(bytes, cuts))
+        see_by(&mut connection, &pieces(bytes, cuts), self.plain_first)
     }
 }
 
@@ -242,11 +254,22 @@ impl Seen {
 
 /// Feeds `pieces` to `connection`, writes whatever it wants written at once, and stops at its first error.
 pub(crate) fn see(connection: &mut Connection, pieces: &[&[u8]]) -> Seen {
+    see_by(connection, pieces, false)
+}
+
+/// The same, by either of the ways that messages can be asked for.
+pub(crate) fn see_by(connection: &mut Connection, pieces: &[&[u8]], plain_first: bool) -> Seen {
     let (mut events, mut wire, mut error) = (Vec::new(), Vec::new(), None);
     for piece in pieces {
         let mut input = Input::new(BytesMut::from(*piece));
         error = loop {
-            let result = connection.receive(&mut input, Instant::now);
+            let promised = !connection.is_closed() && connection.has_whole_message(&input);
+            let plain = if plain_first { connection.receive_plain(&mut input) } else { None };
+            let result = match plain {
+                Some(message) => Ok(Some(Event::Message(message))),
+                None => connection.receive(&mut input, Instant::now),
+            };
+            assert!(!(promised && matches!(result, Ok(None))), "a whole message gives an event or an error");
             wire.extend(drain(connection, usize::MAX));
             match result {
                 Ok(Some(event)) => events.push(event),

@@ -4,7 +4,7 @@
 use bowline_core::{CloseCode, connection::Connection, error::ProtocolError};
 
 use crate::{
-    common::{CLOSE, FIN, PONG, ROLES, Seen, Setup, deflate_params, frame, frame_masked, see},
+    common::{CLOSE, FIN, PONG, ROLES, Seen, Setup, deflate_params, frame, frame_masked, see, see_by},
     oracle::{Before, Case, Outcome},
 };
 
@@ -28,6 +28,10 @@ fn setup(case: &Case) -> Setup {
 
 /// What the engine makes of the case, the frame cut at `cuts`.
 fn run(case: &Case, cuts: &[usize]) -> Seen {
+    run_by(case, cuts, false)
+}
+
+fn run_by(case: &Case, cuts: &[usize], plain_first: bool) -> Seen {
     let mut connection = setup(case).connection();
     if let Some((first, payload)) = case.before.opening() {
         let seen = see(&mut connection, &[&frame(case.role.peer(), first, payload)]);
@@ -37,7 +41,7 @@ fn run(case: &Case, cuts: &[usize]) -> Seen {
         begin_to_close(&mut connection);
     }
     let bytes = frame_masked(case.masked, case.first, case.payload());
-    see(&mut connection, &crate::common::pieces(&bytes, cuts))
+    see_by(&mut connection, &crate::common::pieces(&bytes, cuts), plain_first)
 }
 
 fn begin_to_close(connection: &mut Connection) {
@@ -82,6 +86,7 @@ fn every_frame_in_every_state() {
     for case in table() {
         let whole = run(&case, &[]);
         assert_outcome(&case, &whole);
+        assert_eq!(run_by(&case, &[], true), whole, "{case:?} asked for plain messages first");
         assert_eq!(run(&case, &[1]), whole, "{case:?} byte by byte");
         let len = frame_masked(case.masked, case.first, case.payload()).len();
         for cut in 1..len {

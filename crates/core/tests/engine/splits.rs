@@ -51,6 +51,9 @@ proptest! {
         let setup = Setup::new(role).limits(limits).deflate(deflate.then(|| deflate_params(takeover)));
         let whole = setup.see(&bytes, &[]);
         prop_assert_eq!(&setup.see(&bytes, &cuts), &whole);
+        let plain_first = setup.clone().plain_first();
+        prop_assert_eq!(&plain_first.see(&bytes, &[]), &whole);
+        prop_assert_eq!(&plain_first.see(&bytes, &cuts), &whole);
         if bytes.len() < 2_000 {
             prop_assert_eq!(&setup.see(&bytes, &[1]), &whole);
         }
