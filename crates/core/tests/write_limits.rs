@@ -1,6 +1,5 @@
 //! What a slow reader makes a `WebSocket` hold, and for how long (threats.md S3), on tokio's paused clock.
 #![cfg(feature = "tokio")]
-#![expect(clippy::unwrap_used, reason = "what fails in a test's helper fails the test")]
 
 use std::time::Duration;
 

@@ -17,6 +17,16 @@ use bowline_core::{
 };
 use bytes::BytesMut;
 
+/// Whether there is time for more cases: `BOWLINE_LONG=1`.
+pub(crate) fn is_long() -> bool {
+    std::env::var_os("BOWLINE_LONG").is_some()
+}
+
+/// `count` random cases, or ten times as many where there is time.
+pub(crate) fn cases(count: u32) -> proptest::test_runner::Config {
+    proptest::test_runner::Config::with_cases(if is_long() { 10 * count } else { count })
+}
+
 pub(crate) const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
 /// RFC 6455 §5.2's names of the first byte's bits.

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
-    common::{ROLES, Seen, Setup},
+    common::{ROLES, Seen, Setup, is_long},
     streams::stream,
 };
 
@@ -149,7 +149,7 @@ fn protocol_violation() -> Common {
 
 #[test]
 fn tungstenite_sees_the_same() {
-    let streams = if std::env::var_os("BOWLINE_LONG").is_some() { 100_000 } else { 5_000 };
+    let streams = if is_long() { 100_000 } else { 5_000 };
     let (mut classes, mut ends) = (BTreeMap::<_, u32>::new(), [0; 3]);
     for seed in 0..streams {
         let role = ROLES[usize::from(seed % 2 == 0)];

@@ -8,7 +8,7 @@ use bowline_core::{
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use crate::common::{Pair, ROLES, Setup, drain, frames};
+use crate::common::{Pair, ROLES, Setup, cases, drain, frames};
 
 /// Sizes about where a length takes more bytes, and about where payloads are shared rather than copied.
 const EDGES: [usize; 13] =
@@ -20,6 +20,8 @@ enum Way {
     Uncompressed,
     Prepared,
     Pieces(Vec<usize>),
+    /// In pieces with an empty one after each, and last.
+    Gaps(Vec<usize>),
 }
 
 fn size() -> impl Strategy<Value = usize> {
@@ -55,7 +57,13 @@ fn cuts() -> impl Strategy<Value = Vec<usize>> {
 }
 
 fn way() -> impl Strategy<Value = Way> {
-    prop_oneof![Just(Way::Whole), Just(Way::Uncompressed), Just(Way::Prepared), cuts().prop_map(Way::Pieces)]
+    prop_oneof![
+        Just(Way::Whole),
+        Just(Way::Uncompressed),
+        Just(Way::Prepared),
+        cuts().prop_map(Way::Pieces),
+        cuts().prop_map(Way::Gaps)
+    ]
 }
 
 fn params() -> impl Strategy<Value = Option<DeflateParams>> {
@@ -93,6 +101,14 @@ fn send(pair: &mut Pair, from: Role, message: &Message, way: &Way) {
                 }
             }
         }
+        Way::Gaps(cuts) => {
+            let kind = message.kind();
+            for piece in crate::common::pieces(message.as_bytes(), cuts) {
+                end.send_piece(Piece { kind, data: Bytes::copy_from_slice(piece), last: false }).unwrap();
+                end.send_piece(Piece { kind, data: Bytes::new(), last: false }).unwrap();
+            }
+            end.send_piece(Piece { kind, data: Bytes::new(), last: true }).unwrap();
+        }
     }
 }
 
@@ -102,7 +118,7 @@ fn messages(events: Vec<Event>) -> Vec<Event> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn what_is_sent_is_received_and_echoed(

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use rand::{SeedableRng, rngs::StdRng};
 
 use crate::{
-    common::{FIN, ROLES, RSV1, Seen, Setup, TEXT, deflate_params, frame},
+    common::{FIN, ROLES, RSV1, Seen, Setup, TEXT, cases, deflate_params, frame},
     streams::{compress, stream},
 };
 
@@ -42,7 +42,7 @@ fn as_pieces(mut seen: Seen) -> Seen {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(cases(2_000))]
 
     #[test]
     fn any_split_equals_the_whole(seed: u64, cuts in cuts(), limits in limits(), server: bool, deflate: bool, takeover: bool) {
