@@ -124,9 +124,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Sender<IO> {
     /// # Cancel safety
     /// As [`WebSocket::send_piece`].
     pub async fn send_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
-        self.room().await.map_err(SendError::failed)?;
-        self.0.lock().connection.send_piece(piece)?;
+        self.feed_piece(piece).await?;
         self.flush().await.map_err(SendError::failed)
+    }
+
+    /// Queues a piece of a message, once there is room for it, without writing it.
+    ///
+    /// # Errors
+    /// As [`WebSocket::feed_piece`].
+    ///
+    /// # Cancel safety
+    /// As [`WebSocket::feed_piece`].
+    pub async fn feed_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
+        self.room().await.map_err(SendError::failed)?;
+        self.0.lock().connection.send_piece(piece)
     }
 
     /// Sends a Ping.
