@@ -66,9 +66,10 @@ impl Connection {
         if self.state == State::Closed {
             return Ok(());
         }
+        let by_peer = self.state == State::Open;
         self.state = State::Closed;
         self.deadlines.end();
-        self.ended = Some(Box::new(Ended { by_peer: true, clean: false, frame: None }));
+        self.ended = Some(Box::new(Ended { by_peer, clean: false, frame: None }));
         Err(Error::Abnormal)
     }
 

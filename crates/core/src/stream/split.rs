@@ -173,6 +173,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Sender<IO> {
     /// As [`WebSocket::close`].
     pub async fn close(&mut self, frame: impl Into<Option<CloseFrame>>) -> Result<(), Error> {
         self.0.lock().start_close(frame);
+        // The receiver must heed `close_timeout` from now on.
+        self.0.waiting.wake_by_ref();
         poll_fn(|cx| {
             let alone = Arc::strong_count(&self.0) == 1;
             self.0.poll(Half::Sender, cx, if alone { WebSocket::poll_close } else { WebSocket::poll_flush })

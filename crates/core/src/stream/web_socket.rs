@@ -46,6 +46,8 @@ pub struct WebSocket<IO> {
     pub(super) stalled_since: Option<Instant>,
     /// Bytes may wait inside of `io`.
     pub(super) unflushed: bool,
+    /// Something that was queued will never be written.
+    pub(super) lost: bool,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
@@ -66,6 +68,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
             timer: Timer::default(),
             stalled_since: None,
             unflushed: false,
+            lost: false,
         }
     }
 

@@ -1,6 +1,9 @@
 //! `WebSocket<IO>`: over a scripted byte stream, on a paused clock, and over sockets where the kernel matters.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod autocork;
+mod blocked;
 mod cancel;
 mod common;
+mod keepalive;
 mod scripted;
