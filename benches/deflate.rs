@@ -56,7 +56,8 @@ fn codec(group: &mut BenchmarkGroup<'_, WallTime>, payload: &[u8], takeover: boo
             })
         });
     });
-    assert_eq!(out, payload);
+    // A filter may have left it out.
+    assert!(out.is_empty() || out == payload);
 }
 
 /// The same by flate2 alone: reset, one call, four bytes off or on.
@@ -78,8 +79,10 @@ fn bare(group: &mut BenchmarkGroup<'_, WallTime>, payload: &[u8], takeover: bool
             sent && received && receiver.decompress_vec(&TAIL, &mut out, FlushDecompress::None).is_ok()
         });
     });
-    assert_eq!(out, payload);
-    println!("{name}, level {level}: {} bytes become {}", payload.len(), wire.len());
+    if !out.is_empty() {
+        assert_eq!(out, payload);
+        println!("{name}, level {level}: {} bytes become {}", payload.len(), wire.len());
+    }
 }
 
 /// Compressing and inflating apart, at the default level.
@@ -93,6 +96,9 @@ fn halves(group: &mut BenchmarkGroup<'_, WallTime>, payload: &[u8]) {
             sender.compress(black_box(payload), true, &mut wire)
         });
     });
+    if wire.is_empty() {
+        return;
+    }
     group.bench_function("codec, inflate", |bencher| {
         bencher.iter(|| {
             out.clear();

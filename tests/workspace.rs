@@ -1,8 +1,51 @@
 //! What the workspace's own files say of it must be true.
 
+use bowline_core::Limits;
+
+const README: &str = include_str!("../README.md");
+
 /// The README names the oldest Rust that works, as `Cargo.toml` does; `tests/run` builds with it or newer.
 #[test]
 fn readme_names_the_rust_version() {
-    let readme = include_str!("../README.md");
-    assert!(readme.contains(concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"), " or newer")));
+    assert!(README.contains(concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"), " or newer")));
+}
+
+/// The README's table of limits has every default of [`Limits`], as it is.
+#[test]
+fn readme_names_the_default_limits() {
+    let limits = Limits::default();
+    assert_eq!(limits.get_max_frame_size(), usize::MAX, "the table says that there is none");
+    let rows = [
+        ("max_message_size", bytes(limits.get_max_message_size())),
+        ("max_frame_size", "none".to_owned()),
+        ("max_fragments", thousands(limits.get_max_fragments())),
+        ("message_timeout", format!("{} s", limits.get_message_timeout().as_secs())),
+        ("max_inflate_ratio", limits.get_max_inflate_ratio().to_string()),
+        ("max_control_rate", limits.get_max_control_rate().to_string()),
+        ("max_write_buffer", bytes(limits.get_max_write_buffer())),
+        ("write_timeout", format!("{} s", limits.get_write_timeout().as_secs())),
+        ("close_timeout", format!("{} s", limits.get_close_timeout().as_secs())),
+        ("max_head_size", bytes(limits.get_max_head_size())),
+        ("max_headers", limits.get_max_headers().to_string()),
+        ("handshake_timeout", format!("{} s", limits.get_handshake_timeout().as_secs())),
+    ];
+    for (limit, default) in &rows {
+        let row = format!("| `{limit}` | {default} ");
+        assert!(README.contains(&row), "README.md has no row that begins with {row:?}");
+    }
+    // A limit that is added shows as a field, and needs a row.
+    let fields = format!("{limits:?}").matches(": ").count();
+    assert_eq!(fields, rows.len(), "README.md has a row for each limit");
+}
+
+fn bytes(number: usize) -> String {
+    match number {
+        mebibytes if mebibytes % (1 << 20) == 0 => format!("{} MiB", mebibytes >> 20),
+        kibibytes if kibibytes % (1 << 10) == 0 => format!("{} KiB", kibibytes >> 10),
+        other => thousands(other),
+    }
+}
+
+fn thousands(number: usize) -> String {
+    if number < 1_000 { number.to_string() } else { format!("{},{:03}", number / 1_000, number % 1_000) }
 }

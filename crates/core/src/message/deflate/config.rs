@@ -33,9 +33,9 @@ impl Default for DeflateConfig {
 }
 
 impl DeflateConfig {
-    /// How hard to compress, from 0 (not at all, only framed as DEFLATE) to 9. Default 1: it takes half the time of the
-    /// others. 1 KiB of JSON records becomes 472 bytes at level 1, 344 at 2 and 327 at 6 (`benches/deflate.rs`), so
-    /// choose 2 where bytes cost more than CPU. Costs no memory.
+    /// How hard to compress, from 0 (not at all, only framed as DEFLATE) to 9. Default 1: without context takeover it takes
+    /// half of the others' time for 1 KiB of JSON records, which become 472 bytes at level 1, 344 at 2 and 327 at 6
+    /// (`benches/deflate.rs`); so choose 2 where bytes cost more than CPU. Costs no memory.
     ///
     /// # Errors
     /// [`DeflateConfigError::Level`] past 9.
@@ -48,7 +48,7 @@ impl DeflateConfig {
     }
 
     /// Messages shorter than this many bytes are sent as they are. Default 256: a short text hardly repeats itself (240
-    /// bytes of chat in JSON become 228), and the microseconds at both ends are the same. 0 compresses everything; with
+    /// bytes of chat in JSON become 228), and both ends spend time on it all the same. 0 compresses everything; with
     /// context takeover, where like messages shrink to a few bytes, try 32.
     #[must_use]
     pub const fn threshold(mut self, threshold: usize) -> Self {

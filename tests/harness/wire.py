@@ -1,0 +1,54 @@
+"""The parts that put other people's clients and servers on the other end of the wire."""
+
+import os
+from pathlib import Path
+
+from . import tools
+from .part import ROOT, Part, Skip, check_lines
+
+AUTOBAHN = ROOT / "tests" / "autobahn"
+INTEROP = ROOT / "tests" / "interop" / "run"
+
+
+def bowline(part: Part) -> Path:
+    """The directory of the release build: what users run is what is tested."""
+    command = ["cargo", "build", "--release", "-p", "bowline-cli", "-p", "bowline", "--bin", "bowline"]
+    if not part.prepare("release build", [*command, "--example", "autobahn_client"]):
+        raise Skip("nothing to test: the build failed")
+    return tools.target_directory() / "release"
+
+
+def autobahn(part: Part) -> None:
+    python = tools.python()
+    built = bowline(part)
+    command = [str(python), str(AUTOBAHN), "both", "--bin", str(built), *(["--all"] if part.long else [])]
+    part.step("both roles", command, count=check_lines, seconds=3600)
+
+
+def interop(part: Part) -> None:
+    """Clients of others against our server, our client against their servers."""
+    binary = bowline(part) / "bowline"
+    try:
+        node, modules = tools.node()
+        env = {"NODE": str(node), "NODE_PATH": str(modules)}
+        peers = ["websockets", "aiohttp", "ws", "undici", "connect"]
+    except Skip as skip:
+        part.skip(f"ws, undici: {skip}", count=2)
+        env, peers = {}, ["websockets", "aiohttp", "connect"]
+    run_peers(part, binary, peers, env)
+
+
+def browser(part: Part) -> None:
+    binary = bowline(part) / "bowline"
+    chromium = tools.chromium()
+    node, modules = tools.node()
+    run_peers(part, binary, ["chromium"], {"NODE": str(node), "NODE_PATH": str(modules), "CHROMIUM": str(chromium)})
+
+
+def run_peers(part: Part, binary: Path, peers: list[str], env: dict[str, str]) -> None:
+    python = str(tools.python())
+    # A proxy that the environment names must not come between two ends of the loopback.
+    loopback = ",".join(filter(None, [os.environ.get("NO_PROXY", ""), "127.0.0.1,localhost"]))
+    env = {**env, "NO_PROXY": loopback, "no_proxy": loopback}
+    for peer in peers:
+        part.step(peer, [python, str(INTEROP), "--bowline", str(binary), peer], env=env, count=check_lines, seconds=300)
