@@ -4,6 +4,8 @@
 mod autocork;
 mod blocked;
 mod cancel;
+mod close;
+mod close_tcp;
 mod common;
 mod keepalive;
 mod scripted;
