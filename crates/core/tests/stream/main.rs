@@ -7,5 +7,7 @@ mod cancel;
 mod close;
 mod close_tcp;
 mod common;
+mod futures;
 mod keepalive;
 mod scripted;
+mod split;
