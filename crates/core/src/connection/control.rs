@@ -29,6 +29,10 @@ impl ControlBudget {
         Self { partial: Vec::new(), pong: None, pong_ends_at: 0, left: rate.saturating_mul(2), refilled: None }
     }
 
+    pub(super) const fn is_at_rest(&self) -> bool {
+        self.partial.is_empty() && self.pong.is_none()
+    }
+
     /// Takes one from the budget: `rate` a second, with a burst of twice as many.
     fn spend(&mut self, rate: u32, now: Instant) -> Result<(), LimitExceeded> {
         let refilled = *self.refilled.get_or_insert(now);

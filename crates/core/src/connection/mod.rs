@@ -145,6 +145,19 @@ impl Connection {
         ended.clean = false;
     }
 
+    /// Whether it is open and between messages either way, with nothing to be written and no compression: then nothing
+    /// but what has not been received would be lost with it.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.is_open()
+            && self.deflate.is_none()
+            && self.incoming.is_none()
+            && self.sending.is_none()
+            && self.output.is_empty()
+            && self.control.is_at_rest()
+            && !self.decoder.is_mid_frame()
+    }
+
     /// How many bytes wait to be written.
     #[inline]
     #[must_use]
@@ -169,6 +182,11 @@ pub struct Ended {
 }
 
 impl Ended {
+    #[cfg(feature = "tungstenite")]
+    pub(crate) const fn new(by_peer: bool, clean: bool, frame: Option<CloseFrame>) -> Self {
+        Self { by_peer, clean, frame }
+    }
+
     /// Whether the peer closed first.
     #[must_use]
     pub const fn by_peer(&self) -> bool {

@@ -15,6 +15,8 @@ mod split;
 mod tcp;
 mod timer;
 mod tls;
+#[cfg(feature = "tungstenite")]
+pub mod tungstenite;
 mod web_socket;
 
 pub use self::{

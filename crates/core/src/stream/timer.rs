@@ -52,3 +52,40 @@ impl Timer {
         *self = Self::default();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, time::Duration};
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    async fn is_due(timer: &mut Timer, deadline: Option<std::time::Instant>) -> bool {
+        poll_fn(|cx| Poll::Ready(timer.poll(deadline, cx).is_ready())).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_to_wait_for_makes_no_timer() {
+        let mut timer = Timer::default();
+        assert!(!is_due(&mut timer, None).await);
+        assert!(timer.0.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_later_deadline_leaves_the_timer_alone_and_an_earlier_one_moves_it() {
+        let mut timer = Timer::default();
+        let start = Instant::now();
+        let at = |seconds| Some((start + Duration::from_secs(seconds)).into_std());
+        let set = |timer: &Timer| timer.0.as_ref().map(|sleep| (sleep.deadline() - start).as_secs());
+        for (deadline, expected) in [(10, 10), (20, 10), (5, 5), (7, 5)] {
+            assert!(!is_due(&mut timer, at(deadline)).await);
+            assert_eq!(set(&timer), Some(expected), "after asking for {deadline} s");
+        }
+        advance(Duration::from_secs(6)).await;
+        assert!(!is_due(&mut timer, at(7)).await, "it fired for a deadline that was moved");
+        assert_eq!(set(&timer), Some(7));
+        advance(Duration::from_secs(2)).await;
+        assert!(is_due(&mut timer, at(7)).await);
+    }
+}

@@ -149,10 +149,12 @@ async fn a_peer_that_never_answers_close_gets_close_timeout() {
         let (mut server, io) = scripted(Scripted::default(), untimed());
         let trickle = tokio::spawn(async move {
             let mut client = Peer::client();
-            while trickles {
-                sleep(Duration::from_millis(700)).await;
-                io.script().incoming.extend(client.messages(&["more".into()]));
-                io.script().wake();
+            if trickles {
+                loop {
+                    sleep(Duration::from_millis(700)).await;
+                    io.script().incoming.extend(client.messages(&["more".into()]));
+                    io.script().wake();
+                }
             }
             std::future::pending::<()>().await;
         });

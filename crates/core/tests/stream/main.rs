@@ -10,6 +10,7 @@ mod close_tcp;
 mod common;
 mod futures;
 mod keepalive;
+mod pieces;
 mod scripted;
 mod sizes;
 mod split;

@@ -151,7 +151,8 @@ impl Drops {
         self.at.is_none_or(|at| self.seen == at + 1)
     }
 
-    /// Makes the call, once more after each time that it is dropped, until it is done; and whether it was dropped.
+    /// Makes the call, once more after each time that it is dropped, until it is done.
+    #[expect(clippy::needless_pass_by_value, reason = "a closure is written where it is passed")]
     pub(crate) fn until_done<W, T>(&mut self, socket: &mut W, call: impl AsyncFn(&mut W) -> T) -> T {
         loop {
             if let Some(done) = self.once(socket, &call) {
@@ -161,6 +162,7 @@ impl Drops {
     }
 
     /// Makes the call once; `None` if it was dropped.
+    #[expect(clippy::needless_pass_by_value, reason = "a closure is written where it is passed")]
     pub(crate) fn once<W, T>(&mut self, socket: &mut W, call: impl AsyncFn(&mut W) -> T) -> Option<T> {
         let mut cx = Context::from_waker(Waker::noop());
         let mut future = pin!(call(socket));
