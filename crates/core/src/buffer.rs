@@ -124,7 +124,7 @@ impl Input {
     }
 
     /// Takes the next `count` bytes, as a part of the buffer if they are many, else as a copy.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, count: usize) -> Bytes {
         if count < SHARE_AT_LEAST {
             let bytes = Bytes::copy_from_slice(&self.unread()[..count]);

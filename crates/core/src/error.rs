@@ -238,8 +238,13 @@ impl fmt::Display for Timeout {
 impl std::error::Error for Timeout {}
 
 /// What couldn't be sent, and why; a rejected message comes back in it.
+///
+/// Boxed, so that the result of a send that goes well is a word.
 #[derive(Debug)]
-pub struct SendError<T> {
+pub struct SendError<T>(Box<Unsent<T>>);
+
+#[derive(Debug)]
+struct Unsent<T> {
     reason: SendErrorReason,
     rejected: Option<T>,
 }
@@ -262,43 +267,45 @@ pub enum SendErrorReason {
 
 impl<T> SendError<T> {
     /// A refusal that gives `rejected` back.
-    pub(crate) const fn rejected(reason: SendErrorReason, rejected: T) -> Self {
-        Self { reason, rejected: Some(rejected) }
+    #[cold]
+    pub(crate) fn rejected(reason: SendErrorReason, rejected: T) -> Self {
+        Self(Box::new(Unsent { reason, rejected: Some(rejected) }))
     }
 
     /// A failure after the message was taken.
-    pub(crate) const fn failed(error: Error) -> Self {
-        Self { reason: SendErrorReason::Failed(error), rejected: None }
+    #[cold]
+    pub(crate) fn failed(error: Error) -> Self {
+        Self(Box::new(Unsent { reason: SendErrorReason::Failed(error), rejected: None }))
     }
 
     /// Why.
     #[must_use]
-    pub const fn reason(&self) -> &SendErrorReason {
-        &self.reason
+    pub fn reason(&self) -> &SendErrorReason {
+        &self.0.reason
     }
 
     /// Why, by value.
     #[must_use]
     pub fn into_reason(self) -> SendErrorReason {
-        self.reason
+        self.0.reason
     }
 
     /// The message, where none of it was written.
     #[must_use]
     pub fn into_rejected(self) -> Option<T> {
-        self.rejected
+        self.0.rejected
     }
 
     /// Whether the connection was closing or closed already.
     #[must_use]
-    pub const fn is_closed(&self) -> bool {
-        matches!(self.reason, SendErrorReason::Closed)
+    pub fn is_closed(&self) -> bool {
+        matches!(self.0.reason, SendErrorReason::Closed)
     }
 }
 
 impl<T> fmt::Display for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.reason {
+        match &self.0.reason {
             SendErrorReason::Closed => f.write_str("the connection is closed"),
             SendErrorReason::Unfinished => f.write_str("another message is being sent piece by piece; finish it first"),
             SendErrorReason::OversizedControl => f.write_str("a ping or pong holds at most 125 bytes"),
@@ -310,7 +317,7 @@ impl<T> fmt::Display for SendError<T> {
 
 impl<T: fmt::Debug> std::error::Error for SendError<T> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.reason {
+        match &self.0.reason {
             SendErrorReason::Failed(error) => Some(error),
             _ => None,
         }

@@ -9,8 +9,8 @@ use crate::{
     buffer::Input,
     close::CloseFrame,
     error::{Error, Limit, LimitExceeded, ProtocolError},
-    frame::{Header, Opcode},
-    message::{Incoming, Kind, Message, Piece, Place, check_size, whole},
+    frame::{Header, Opcode, apply_mask},
+    message::{Incoming, Kind, Message, Piece, Place, Utf8Bytes, check_size, whole},
 };
 
 /// Compressed bytes that are taken in at a time where messages are received in pieces.
@@ -39,6 +39,31 @@ enum Progress {
 }
 
 impl Connection {
+    /// The message at the start of `input`, if it stands there in the simplest of ways: whole, plain, in one frame, with
+    /// nothing else going on. `None` says nothing but that [`receive`](Self::receive) must look; nothing was taken.
+    #[inline(always)]
+    pub fn receive_plain(&mut self, input: &mut Input) -> Option<Message> {
+        if self.state != State::Open || self.incoming.is_some() || self.in_pieces {
+            return None;
+        }
+        let peek = self.decoder.peek(input.unread())?;
+        let limits = &self.config.limits;
+        if peek.len > limits.max_message_size || peek.len > limits.max_frame_size {
+            return None;
+        }
+        let payload = input.unread_mut().get_mut(peek.start..peek.start + peek.len)?;
+        apply_mask(payload, peek.key);
+        let is_text = peek.opcode == Opcode::Text;
+        if is_text && simdutf8::basic::from_utf8(payload).is_err() {
+            apply_mask(payload, peek.key);
+            return None;
+        }
+        input.consume(peek.start);
+        let payload = input.take(peek.len);
+        self.deadlines.heard = true;
+        Some(if is_text { Message::Text(Utf8Bytes::from_checked(payload)) } else { Message::Binary(payload) })
+    }
+
     /// The next event in `input`, or `None` if it takes more bytes: `input` is empty then, and what it held is kept here.
     /// Call it until it gives `None`.
     ///

@@ -1,6 +1,6 @@
 //! A decoder that takes any split of the bytes.
 
-use super::{Header, MaskingKey, Opcode};
+use super::{Header, MaskingKey, Opcode, Peek};
 use crate::{Role, buffer::Input, error::ProtocolError};
 
 /// Cuts a byte stream into frames. Holds at most a part of one header; payloads stay with the caller.
@@ -123,10 +123,20 @@ impl Decoder {
         self.partial_len != 0 || self.current.is_some()
     }
 
+    /// The header at the start of `unread`, if it is of the commonest kind; see [`Peek`].
+    #[inline]
+    #[must_use]
+    pub fn peek(&self, unread: &[u8]) -> Option<Peek> {
+        if self.is_mid_frame() { None } else { Peek::at(unread, self.sender) }
+    }
+
     /// Whether `unread` starts with a whole data frame that ends its message.
     #[inline]
     #[must_use]
     pub fn has_whole_message(&self, unread: &[u8]) -> bool {
+        if let Some(peek) = self.peek(unread) {
+            return unread.len() >= peek.start + peek.len;
+        }
         if unread.is_empty() || self.is_mid_frame() {
             return false;
         }

@@ -18,6 +18,41 @@ pub struct Header {
     pub len: u64,
 }
 
+/// What there is to know of a plain message in one frame of up to 64 KiB − 1.
+#[derive(Clone, Copy, Debug)]
+pub struct Peek {
+    /// Text or Binary.
+    pub opcode: Opcode,
+    /// The masking key; all zero where there is none.
+    pub key: [u8; 4],
+    /// Where the payload starts.
+    pub start: usize,
+    /// The payload's length in bytes.
+    pub len: usize,
+}
+
+impl Peek {
+    /// Reads the commonest of headers in the fewest steps. `None` says nothing but that [`Header::parse`] must look.
+    #[inline]
+    #[must_use]
+    pub fn at(bytes: &[u8], sender: Role) -> Option<Self> {
+        let &[first, second, high, low] = bytes.first_chunk()?;
+        let opcode = match first {
+            0x81 => Opcode::Text,
+            0x82 => Opcode::Binary,
+            _ => return None,
+        };
+        let (mask_bit, mask_size) = if sender.masks() { (0x80, 4) } else { (0, 0) };
+        let (len, at) = match second ^ mask_bit {
+            short @ 0..=125 => (usize::from(short), 2),
+            126 if high != 0 || low >= 126 => (usize::from(u16::from_be_bytes([high, low])), 4),
+            _ => return None,
+        };
+        let key = if mask_size == 0 { [0; 4] } else { *bytes.get(at..)?.first_chunk()? };
+        Some(Self { opcode, key, start: at + mask_size, len })
+    }
+}
+
 impl Header {
     /// The longest header in bytes.
     pub const MAX_SIZE: usize = 14;
@@ -112,14 +147,17 @@ impl Header {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let first = u8::from(self.fin) << 7 | u8::from(self.rsv1) << 6 | self.opcode as u8;
         let masked = u8::from(self.mask.is_some()) << 7;
-        if let Ok(short @ 0..=125) = u8::try_from(self.len) {
-            out.extend_from_slice(&[first, masked | short]);
-        } else if let Ok(len) = u16::try_from(self.len) {
-            let [high, low] = len.to_be_bytes();
-            out.extend_from_slice(&[first, masked | 126, high, low]);
-        } else {
-            out.extend_from_slice(&[first, masked | 127]);
-            out.extend_from_slice(&self.len.to_be_bytes());
+        #[expect(clippy::cast_possible_truncation, reason = "each arm's pattern bounds it")]
+        match self.len {
+            0..=125 => out.extend_from_slice(&[first, masked | self.len as u8]),
+            126..=0xffff => {
+                let [high, low] = (self.len as u16).to_be_bytes();
+                out.extend_from_slice(&[first, masked | 126, high, low]);
+            }
+            _ => {
+                out.extend_from_slice(&[first, masked | 127]);
+                out.extend_from_slice(&self.len.to_be_bytes());
+            }
         }
         if let Some(key) = self.mask {
             out.extend_from_slice(&key.bytes());
@@ -159,6 +197,18 @@ mod tests {
     }
 
     proptest! {
+        // Whatever the quick look sees, the thorough one sees too.
+        #[test]
+        fn a_peek_agrees_with_parse(bytes: Vec<u8>, first in 0x80_u8..0x84, server: bool) {
+            let sender = if server { Role::Server } else { Role::Client };
+            let bytes = [&[first], &bytes[..]].concat();
+            if let Some(peek) = Peek::at(&bytes, sender) {
+                let mask = (!server).then_some(MaskingKey::new(peek.key));
+                let header = Header { fin: true, rsv1: false, opcode: peek.opcode, mask, len: peek.len as u64 };
+                prop_assert_eq!(Header::parse(&bytes, sender, false), Ok(Some((header, peek.start))));
+            }
+        }
+
         #[test]
         fn encode_then_parse_is_identity(fin: bool, text: bool, key: Option<[u8; 4]>, len in 0..=u64::MAX >> 1) {
             let opcode = if text { Opcode::Text } else { Opcode::Binary };

@@ -7,7 +7,7 @@ mod opcode;
 
 pub use self::{
     decode::{Decoder, Payload},
-    header::Header,
+    header::{Header, Peek},
     mask::{MaskingKey, apply_mask},
     opcode::Opcode,
 };

@@ -2,13 +2,18 @@
 
 use std::{fmt, future::poll_fn, io, sync::Arc};
 
-use http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use http::HeaderMap;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     time::timeout,
 };
 
-use super::{WebSocket, linger::linger, read::poll_input};
+use super::{
+    WebSocket,
+    linger::{LINGER_TIMEOUT, linger},
+    read::poll_input,
+};
 use crate::{
     buffer::Input,
     connection::Config,
@@ -84,10 +89,7 @@ impl Acceptor {
             Err(_) if reader.is_untouched() => return Err(AcceptError::Silent),
             Err(_) => Refusal::request_timeout(),
         };
-        if timeout(super::linger::LINGER_TIMEOUT, io.write_all(&refused.to_bytes()))
-            .await
-            .is_ok_and(|sent| sent.is_ok())
-        {
+        if timeout(LINGER_TIMEOUT, io.write_all(&refused.to_bytes())).await.is_ok_and(|sent| sent.is_ok()) {
             linger(&mut io).await;
         }
         Err(AcceptError::Refused(refused))
@@ -122,20 +124,14 @@ impl Acceptor {
         }
     }
 
-    fn answer(&self, request: &Request, headers: HeaderMap) -> Result<(bytes::Bytes, Negotiated), AcceptError> {
+    fn answer(&self, request: &Request, headers: HeaderMap) -> Result<(Bytes, Negotiated), AcceptError> {
         let chosen = self.subprotocols.iter().find(|name| request.subprotocols().any(|offer| offer == &***name));
         let acceptance = Acceptance::new()
             .subprotocol(chosen.map(|name| &**name))
             .deflate(self.config.deflate.as_ref())
             .headers(headers);
-        request.accept(&acceptance).map_err(|error| {
-            // The application gave a header that is the handshake's own: its fault, not the client's.
-            let body = "The server could not answer the request. Try again later.\n";
-            match Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, body) {
-                Ok(refusal) => AcceptError::Refused(refusal),
-                Err(_) => AcceptError::Io(io::Error::other(error)),
-            }
-        })
+        // The application gave a header that is the handshake's own: its fault, and 500 to the client.
+        request.accept(&acceptance).map_err(|error| AcceptError::Refused(error.into()))
     }
 }
 

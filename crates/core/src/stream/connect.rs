@@ -1,18 +1,18 @@
 //! The client's opening handshake.
 
-use std::{future::poll_fn, sync::Arc};
+use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
-use super::{WebSocket, read::poll_input};
+use super::{ClientStream, TlsConfig, WebSocket, read::poll_input};
 use crate::{
     buffer::Input,
     connection::Config,
-    handshake::{ClientRequest, HandshakeError, Negotiated, Response},
+    handshake::{ClientRequest, HandshakeError, Negotiated, ResponseReader},
 };
 
 /// Opens WebSockets as a client.
@@ -21,6 +21,18 @@ pub struct Connector {
     config: Arc<Config>,
     headers: HeaderMap,
     subprotocols: Vec<Box<str>>,
+    tls: TlsConfig,
+}
+
+/// Opens a WebSocket to `url` (`ws://` or, with feature `rustls`, `wss://`) with the defaults; see [`Connector`].
+///
+/// # Errors
+/// As [`Connector::connect`].
+///
+/// # Cancel safety
+/// Dropping it closes the connection.
+pub async fn connect(url: &str) -> Result<WebSocket<ClientStream>, HandshakeError> {
+    Connector::new().connect(url).await
 }
 
 impl Connector {
@@ -52,6 +64,30 @@ impl Connector {
         self
     }
 
+    /// How TLS is spoken; by default with the system's roots.
+    #[must_use]
+    pub fn tls(mut self, tls: TlsConfig) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// Connects to `url` and opens a WebSocket, within `handshake_timeout` in all: a name's addresses are tried as RFC
+    /// 8305 has it, `TCP_NODELAY` is on, and `wss://` is TLS.
+    ///
+    /// # Errors
+    /// See [`HandshakeError`]: a server that refused is quoted with its status, headers and the start of the body.
+    ///
+    /// # Cancel safety
+    /// Dropping it closes the connection.
+    pub async fn connect(&self, url: &str) -> Result<WebSocket<ClientStream>, HandshakeError> {
+        let request = self.request(url)?;
+        let started = Instant::now();
+        let allowed = self.config.limits.handshake_timeout;
+        let connecting = timeout(allowed, ClientStream::connect(&request, &self.tls));
+        let io = connecting.await.map_err(|_| HandshakeError::Timeout)??;
+        self.open(&request, io, allowed.saturating_sub(started.elapsed())).await
+    }
+
     /// Opens a WebSocket to `url` on a stream that is connected already.
     ///
     /// # Errors
@@ -59,13 +95,28 @@ impl Connector {
     ///
     /// # Cancel safety
     /// Not cancel safe: dropping it drops the connection.
-    pub async fn handshake<IO>(&self, url: &str, mut io: IO) -> Result<WebSocket<IO>, HandshakeError>
+    pub async fn handshake<IO>(&self, url: &str, io: IO) -> Result<WebSocket<IO>, HandshakeError>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let request = self.request(url)?;
-        let exchange = timeout(self.config.limits.handshake_timeout, self.exchange(&request, &mut io));
-        let (negotiated, _, input) = exchange.await.map_err(|_| HandshakeError::Timeout)??;
+        self.open(&request, io, self.config.limits.handshake_timeout).await
+    }
+
+    async fn open<IO>(
+        &self,
+        request: &ClientRequest,
+        mut io: IO,
+        allowed: Duration,
+    ) -> Result<WebSocket<IO>, HandshakeError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (bytes, mut reader) = request.begin(&self.config.limits);
+        let (negotiated, input) = match timeout(allowed, exchange(&mut io, &bytes, &mut reader)).await {
+            Ok(answer) => answer?,
+            Err(_) => return Err(reader.receive_timeout()),
+        };
         Ok(WebSocket::new(io, &negotiated, Arc::clone(&self.config), input))
     }
 
@@ -76,28 +127,27 @@ impl Connector {
         }
         Ok(request.deflate(self.config.deflate.clone()))
     }
+}
 
-    async fn exchange<IO>(
-        &self,
-        request: &ClientRequest,
-        io: &mut IO,
-    ) -> Result<(Negotiated, Response, Input), HandshakeError>
-    where
-        IO: AsyncRead + AsyncWrite + Unpin,
-    {
-        let (bytes, mut reader) = request.begin(&self.config.limits);
-        io.write_all(&bytes).await?;
-        io.flush().await?;
-        loop {
-            let mut input = poll_fn(|cx| poll_input(io, cx)).await?;
-            if input.is_empty() {
-                return Err(reader.receive_eof());
-            }
-            if let Some((response, negotiated, used)) = reader.receive(input.unread())? {
-                input.consume(used);
-                return Ok((negotiated, response, input));
-            }
-            input.release();
+async fn exchange<IO>(
+    io: &mut IO,
+    request: &[u8],
+    reader: &mut ResponseReader,
+) -> Result<(Negotiated, Input), HandshakeError>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    io.write_all(request).await?;
+    io.flush().await?;
+    loop {
+        let mut input = poll_fn(|cx| poll_input(io, cx)).await?;
+        if input.is_empty() {
+            return Err(reader.receive_eof());
         }
+        if let Some((_, negotiated, used)) = reader.receive(input.unread())? {
+            input.consume(used);
+            return Ok((negotiated, input));
+        }
+        input.release();
     }
 }

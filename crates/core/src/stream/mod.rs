@@ -1,6 +1,10 @@
 //! WebSocket over tokio: [`WebSocket<IO>`] for any `AsyncRead + AsyncWrite`.
+//!
+//! [`connect`] opens one as a client, [`WebSocket::accept`] answers one as a server; [`Connector`] and [`Acceptor`] do
+//! the same with a [`Config`](crate::connection::Config), subprotocols and headers.
 
 mod accept;
+mod client_stream;
 mod closing;
 mod connect;
 mod drive;
@@ -8,12 +12,16 @@ mod futures;
 mod linger;
 mod read;
 mod split;
+mod tcp;
 mod timer;
+mod tls;
 mod web_socket;
 
 pub use self::{
     accept::{AcceptError, Acceptor},
-    connect::Connector,
+    client_stream::ClientStream,
+    connect::{Connector, connect},
     split::{Receiver, Sender},
+    tls::TlsConfig,
     web_socket::WebSocket,
 };

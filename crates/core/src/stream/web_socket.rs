@@ -105,6 +105,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// Cancel safe: no message is lost, whole or in part.
     #[inline]
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        // What has come already needs no detour over a poll function.
+        if let Some(message) = self.take_plain() {
+            return Ok(Some(message));
+        }
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
@@ -144,7 +148,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// writes; it is never sent in part.
     #[inline]
     pub async fn send(&mut self, message: impl Into<Outgoing>) -> Result<(), SendError<Outgoing>> {
-        self.feed(message).await?;
+        let message = message.into();
+        if !self.has_room() {
+            poll_fn(|cx| self.poll_room(cx)).await.map_err(SendError::failed)?;
+        }
+        self.connection.send(message)?;
         if self.holds_back() {
             return Ok(());
         }
@@ -228,6 +236,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         self.connection.receive_in_pieces(false);
         loop {
+            if let Some(message) = self.take_plain() {
+                return Poll::Ready(Ok(Some(message)));
+            }
             return Poll::Ready(Ok(match ready!(self.poll_event(cx))? {
                 Some(Event::Message(message)) => Some(message),
                 Some(_) => continue,
@@ -267,6 +278,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         self.connection.receive_in_pieces(true);
         while ready!(self.poll_event(cx))?.is_some() {}
         Poll::Ready(Ok(()))
+    }
+
+    /// A message that has come whole, if it is next and nothing else is going on.
+    #[inline(always)]
+    fn take_plain(&mut self) -> Option<Message> {
+        if self.input.is_empty() || self.parked.is_some() {
+            return None;
+        }
+        let message = self.connection.receive_plain(&mut self.input)?;
+        self.input.settle();
+        Some(message)
     }
 
     /// Whether nothing more can come.

@@ -4,8 +4,8 @@ use std::io;
 
 use flate2::{FlushCompress, Status};
 
+use super::TAIL;
 use super::pool::{Compressor, Sort};
-use super::{TAIL, quick};
 use crate::Error;
 
 /// Room that a call to the codec is given at least: past six bytes zlib never repeats the block that a flush ends with.
@@ -41,16 +41,7 @@ impl Compressing {
         self.codec.is_some()
     }
 
-    /// Whether a message of `length` bytes, none of which went before, needs no codec.
-    const fn is_quick(&self, length: usize) -> bool {
-        self.sort.level == 1 && !self.takeover && self.codec.is_none() && 0 < length && length <= quick::MAX_LENGTH
-    }
-
     pub(super) fn piece(&mut self, payload: &[u8], last: bool, out: &mut Vec<u8>) -> Result<(), Error> {
-        if last && self.is_quick(payload.len()) {
-            quick::compress(payload, self.sort.window_bits, out);
-            return Ok(());
-        }
         if !payload.is_empty() {
             let (sort, takeover) = (self.sort, self.takeover);
             let codec =

@@ -34,9 +34,8 @@ impl Default for DeflateConfig {
 
 impl DeflateConfig {
     /// How hard to compress, from 0 (not at all, only framed as DEFLATE) to 9. Default 1: without context takeover it takes
-    /// a tenth (1 KiB) to a third (16 KiB) of the others' time. 1 KiB of JSON records becomes 472 bytes at level 1, 344 at
-    /// 2 and 327 at 6 (`benches/deflate.rs`), so choose 2 where bytes cost more than CPU. Costs no memory at level 1 for
-    /// whole messages of up to 64 KiB without context takeover; a compressor else.
+    /// half of the others' time for 1 KiB of JSON records, which become 472 bytes at level 1, 344 at 2 and 327 at 6
+    /// (`benches/deflate.rs`); so choose 2 where bytes cost more than CPU. Costs no memory.
     ///
     /// # Errors
     /// [`DeflateConfigError::Level`] past 9.

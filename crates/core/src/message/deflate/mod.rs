@@ -5,7 +5,6 @@ mod config;
 mod inflate;
 mod params;
 mod pool;
-mod quick;
 #[cfg(test)]
 mod tests;
 
@@ -22,8 +21,8 @@ const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 /// The codecs of one connection.
 ///
 /// A direction with context takeover owns its codec from its first message on. One without borrows the thread's at the
-/// start of a message and gives it back at the end, so that between messages it owns nothing; to compress a whole message
-/// at level 1 it needs none. A message in pieces keeps its codec, also from thread to thread; one given up midway frees it.
+/// start of a message and gives it back at the end, so that between messages it owns nothing. A message in pieces keeps its
+/// codec, also from thread to thread; one given up midway frees it.
 ///
 /// Each direction takes one message at a time, all its pieces in order, the last one marked:
 ///

@@ -1,0 +1,246 @@
+//! Messages to and fro.
+
+use crate::cycle::{Cycle, READ_BUFFER};
+use crate::handshake::Handshake;
+use crate::lane::Lane;
+use crate::open::{self, Open, Opener};
+use crate::process::{Meter, float};
+use crate::{EchoPlan, EchoReport, Error, Faults, SCHEMA_VERSION, Verdict, dial, frame};
+use mio::net::TcpStream;
+use mio::{Events, Poll};
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+/// Bytes that one connection may read in its turn, so that none keeps the others waiting.
+const TURN: usize = 16 * READ_BUFFER;
+
+pub(crate) fn run(plan: &EchoPlan) -> Result<EchoReport, Error> {
+    plan.check()?;
+    dial::reserve(plan.connections)?;
+    let meter = Meter::new(plan.server_pid)?;
+    let cycle = Cycle::new(plan)?;
+    let mut poll = Poll::new().map_err(Error::io("make a poller"))?;
+    let handshake = Handshake::new(&plan.target, plan.deflate);
+    let open = Opener::new(&mut poll, &plan.target, &handshake, plan.open_timeout)?.open(0, plan.connections)?;
+
+    let mut load = Load::new(poll, open, cycle, plan.deflate.is_some());
+    load.start(plan.in_flight);
+    load.run_for(plan.warm_up)?;
+    let (start, before) = (meter.sample()?, load.answered);
+    load.run_for(plan.duration)?;
+    let messages = load.answered - before;
+    let usage = meter.usage(start, messages)?;
+    load.drain(plan.drain_timeout)?;
+    let faults = load.finish();
+    Ok(EchoReport {
+        schema: SCHEMA_VERSION,
+        plan: plan.clone(),
+        seconds: usage.seconds,
+        messages,
+        per_second: float(messages) / usage.seconds,
+        server: usage.server,
+        client: usage.client,
+        verdict: Verdict::of(&faults, &usage.client),
+        faults,
+    })
+}
+
+/// A number of connections and what they carry.
+pub(crate) struct Load {
+    poll: Poll,
+    connections: Vec<Connection>,
+    cycle: Cycle,
+    buffer: Vec<u8>,
+    /// Whether an answer is followed by another message.
+    sending: bool,
+    answered: u64,
+    outstanding: usize,
+    /// Connections with more to read than their turn allowed: epoll tells only what is new.
+    unfinished: Vec<usize>,
+    faults: Faults,
+}
+
+struct Connection {
+    /// `None` once it is of no more use.
+    socket: Option<TcpStream>,
+    lane: Lane,
+}
+
+impl Load {
+    pub(crate) fn new(poll: Poll, open: Vec<Open>, cycle: Cycle, deflate: bool) -> Self {
+        let mut load = Self {
+            poll,
+            connections: Vec::new(),
+            cycle,
+            buffer: vec![0; READ_BUFFER],
+            sending: true,
+            answered: 0,
+            outstanding: 0,
+            unfinished: Vec::new(),
+            faults: Faults::default(),
+        };
+        load.add(open, deflate);
+        load
+    }
+
+    /// Takes connections on. What came with the server's answer counts as traffic, and is not expected.
+    pub(crate) fn add(&mut self, open: Vec<Open>, deflate: bool) {
+        for Open { socket, surplus } in open {
+            let index = self.connections.len();
+            self.connections.push(Connection { socket: Some(socket), lane: Lane::new(deflate) });
+            if !surplus.is_empty() {
+                let lane = &mut self.connections[index].lane;
+                if let Err(why) = lane.receive(&surplus, &self.cycle, &mut self.faults) {
+                    self.give_up(index, &why);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn poll(&mut self) -> &mut Poll {
+        &mut self.poll
+    }
+
+    /// Sends the first messages on all connections.
+    pub(crate) fn start(&mut self, in_flight: usize) {
+        self.start_from(0, in_flight);
+    }
+
+    /// The same on those from number `first` on.
+    pub(crate) fn start_from(&mut self, first: usize, in_flight: usize) {
+        for index in first..self.connections.len() {
+            if self.connections[index].socket.is_some() {
+                self.connections[index].lane.queue(in_flight, &self.cycle);
+                self.outstanding += in_flight;
+                self.write(index);
+            }
+        }
+    }
+
+    pub(crate) fn run_for(&mut self, duration: Duration) -> Result<(), Error> {
+        let end = Instant::now() + duration;
+        let mut events = Events::with_capacity(1024);
+        loop {
+            let wait = end.saturating_duration_since(Instant::now());
+            if wait.is_zero() {
+                return Ok(());
+            }
+            self.turn(&mut events, wait)?;
+        }
+    }
+
+    /// Sends nothing new, and waits for what is outstanding.
+    pub(crate) fn drain(&mut self, timeout: Duration) -> Result<(), Error> {
+        self.sending = false;
+        let mut events = Events::with_capacity(1024);
+        let mut last = (Instant::now(), self.answered);
+        // One more turn when all has come shows what came too much.
+        while self.outstanding > 0 && last.0.elapsed() < timeout {
+            self.turn(&mut events, timeout.saturating_sub(last.0.elapsed()))?;
+            if self.answered != last.1 {
+                last = (Instant::now(), self.answered);
+            }
+        }
+        self.turn(&mut events, Duration::from_millis(20).min(timeout))
+    }
+
+    /// Counts what is missing, and closes.
+    pub(crate) fn finish(mut self) -> Faults {
+        for connection in &mut self.connections {
+            let missing = connection.lane.outstanding() as u64;
+            if missing > 0 {
+                self.faults.lost += missing;
+                self.faults.note(|| format!("{missing} answers never came on a connection"));
+            }
+            if let Some(socket) = &mut connection.socket
+                && self.cycle.framed()
+                && connection.lane.between_frames(&self.cycle)
+            {
+                // A courtesy: the figures are taken, and a server that is gone needs no goodbye.
+                let _unheard = socket.write(frame::CLOSE_NORMALLY);
+            }
+        }
+        self.faults
+    }
+
+    fn turn(&mut self, events: &mut Events, wait: Duration) -> Result<(), Error> {
+        let wait = if self.unfinished.is_empty() { wait } else { Duration::ZERO };
+        open::poll(&mut self.poll, events, wait)?;
+        for index in std::mem::take(&mut self.unfinished) {
+            self.serve(index);
+        }
+        for event in &*events {
+            self.serve(event.token().0);
+        }
+        Ok(())
+    }
+
+    /// Reads what has come on a connection, and writes what that makes room for.
+    fn serve(&mut self, index: usize) {
+        let Some(Connection { socket: Some(socket), lane }) = self.connections.get_mut(index) else { return };
+        let outstanding = lane.outstanding();
+        let mut turn = 0;
+        let end = loop {
+            match socket.read(&mut self.buffer) {
+                Ok(0) => break Err("the server hung up".to_owned()),
+                Ok(count) => {
+                    if let Err(why) = lane.receive(&self.buffer[..count], &self.cycle, &mut self.faults) {
+                        break Err(why);
+                    }
+                    turn += count;
+                    // A read that did not fill the buffer emptied the socket: epoll tells when there is more.
+                    if count < self.buffer.len() {
+                        break Ok(());
+                    }
+                    if turn >= TURN {
+                        self.unfinished.push(index);
+                        break Ok(());
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(format!("a connection broke: {error}")),
+            }
+        };
+        let answered = outstanding - lane.outstanding();
+        self.answered += answered as u64;
+        self.outstanding -= answered;
+        if let Err(why) = end {
+            self.give_up(index, &why);
+            return;
+        }
+        if self.sending && answered > 0 {
+            lane.queue(answered, &self.cycle);
+            self.outstanding += answered;
+        }
+        self.write(index);
+    }
+
+    fn write(&mut self, index: usize) {
+        let Some(Connection { socket: Some(socket), lane }) = self.connections.get_mut(index) else { return };
+        loop {
+            let bytes = lane.to_write(&self.cycle);
+            if bytes.is_empty() {
+                return;
+            }
+            match socket.write(bytes) {
+                Ok(count) => lane.wrote(count, &self.cycle),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.give_up(index, &format!("a connection broke: {error}"));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Its messages stay outstanding, and are counted as lost; nobody waits for them.
+    fn give_up(&mut self, index: usize, why: &str) {
+        let connection = &mut self.connections[index];
+        connection.socket = None;
+        self.outstanding -= connection.lane.outstanding();
+        self.faults.closed += 1;
+        self.faults.note(|| why.to_owned());
+    }
+}

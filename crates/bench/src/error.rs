@@ -1,0 +1,151 @@
+//! Why a run gave no report.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Why a run gave no report, and what to do about it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The target is not a URL that can be measured.
+    Url {
+        /// The URL as given.
+        url: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The plan is outside its bounds.
+    Plan {
+        /// Which bound, and what it is.
+        problem: String,
+    },
+    /// The host's name has no address.
+    UnknownHost {
+        /// The name.
+        host: String,
+        /// The resolver's error.
+        source: io::Error,
+    },
+    /// The server can't be reached at all.
+    Unreachable {
+        /// The address that was tried.
+        address: SocketAddr,
+        /// Why the connection failed.
+        source: io::Error,
+    },
+    /// The server answered the opening handshake with another status than 101.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The first line of the answer's body, at most 200 bytes; often it says why.
+        body: String,
+    },
+    /// The server's answer is not a WebSocket handshake (RFC 6455 §4.1).
+    NotWebSocket {
+        /// What is wrong with the answer.
+        problem: String,
+    },
+    /// permessage-deflate was asked for, and the server did not accept it.
+    NoDeflate,
+    /// Nothing came for too long.
+    Timeout {
+        /// What was waited for.
+        waiting_for: &'static str,
+        /// For how long.
+        after: Duration,
+    },
+    /// This machine, not the server, has no port left to connect from.
+    NoPorts {
+        /// Where to.
+        address: SocketAddr,
+    },
+    /// This process, not the server, may not open enough descriptors.
+    Descriptors {
+        /// How many the plan needs.
+        needed: u64,
+        /// How many this process may have.
+        limit: u64,
+    },
+    /// The server's figures can't be read from `/proc`.
+    Server {
+        /// The process id that was given.
+        pid: u32,
+        /// Why reading failed.
+        source: io::Error,
+    },
+    /// A system call of this process failed for another reason.
+    Io {
+        /// What it was for.
+        doing: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url { url, problem } => write!(f, "can't use the URL {url}: {problem}"),
+            Self::Plan { problem } => f.write_str(problem),
+            Self::UnknownHost { host, .. } => write!(f, "can't find the host {host}"),
+            Self::Unreachable { address, source } => {
+                write!(f, "can't connect to {address}")?;
+                match source.kind() {
+                    io::ErrorKind::ConnectionRefused => f.write_str(": no server listens there"),
+                    _ => Ok(()),
+                }
+            }
+            Self::Refused { status, body } if body.is_empty() => {
+                write!(f, "the server refused the WebSocket with status {status}")
+            }
+            Self::Refused { status, body } => {
+                write!(f, "the server refused the WebSocket with status {status}: {body}")
+            }
+            Self::NotWebSocket { problem } => write!(f, "the server does not speak WebSocket: {problem}"),
+            Self::NoDeflate => f.write_str("the server did not accept permessage-deflate: is it switched on there?"),
+            Self::Timeout { waiting_for, after } => {
+                write!(f, "waited {:.1} s for {waiting_for}, and nothing came", after.as_secs_f64())
+            }
+            Self::NoPorts { address } => write!(
+                f,
+                "this machine has no free port left to connect to {address} from (not the server's fault): wait a minute, \
+                 or widen net.ipv4.ip_local_port_range"
+            ),
+            Self::Descriptors { needed, limit } => write!(
+                f,
+                "this plan needs {needed} file descriptors and this process may have {limit}: raise the limit \
+                 (ulimit -n {needed}) or plan fewer connections"
+            ),
+            Self::Server { pid, .. } => write!(f, "can't read the figures of process {pid} from /proc: does it run?"),
+            Self::Io { doing, .. } => write!(f, "failed to {doing}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::UnknownHost { source, .. }
+            | Self::Unreachable { source, .. }
+            | Self::Server { source, .. }
+            | Self::Io { source, .. } => Some(source),
+            Self::Url { .. }
+            | Self::Plan { .. }
+            | Self::Refused { .. }
+            | Self::NotWebSocket { .. }
+            | Self::NoDeflate
+            | Self::Timeout { .. }
+            | Self::NoPorts { .. }
+            | Self::Descriptors { .. } => None,
+        }
+    }
+}
+
+impl Error {
+    /// For `map_err`: a failed system call and what it was for.
+    pub(crate) fn io(doing: &'static str) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Io { doing, source }
+    }
+}

@@ -1,0 +1,83 @@
+//! Connections that do nothing.
+
+use crate::cycle::Cycle;
+use crate::echo::Load;
+use crate::handshake::Handshake;
+use crate::open::Opener;
+use crate::process::{Meter, float, kernel_memory, resident};
+use crate::{EchoPlan, Error, IdlePlan, IdleReport, KernelMemory, SCHEMA_VERSION, Verdict, dial};
+use mio::Poll;
+use std::time::Duration;
+
+pub(crate) fn run(plan: &IdlePlan) -> Result<IdleReport, Error> {
+    plan.check()?;
+    dial::reserve(plan.connections + plan.settling)?;
+    let meter = Meter::new(plan.server_pid)?;
+    let mut echo = EchoPlan::new(plan.target.clone());
+    echo.in_flight = plan.messages.max(1);
+    let poll = Poll::new().map_err(Error::io("make a poller"))?;
+    let handshake = Handshake::new(&plan.target, None);
+    let mut load = Load::new(poll, Vec::new(), Cycle::new(&echo)?, false);
+    let mut count = 0;
+    let mut open = |load: &mut Load, more: usize| {
+        // Tokens are numbers of connections, so that one batch goes on where the last one ended.
+        let mut opener = Opener::new(load.poll(), &plan.target, &handshake, plan.open_timeout)?;
+        let open = opener.open(count, more)?;
+        load.add(open, false);
+        load.start_from(count, plan.messages);
+        count += more;
+        load.drain(plan.open_timeout)
+    };
+
+    open(&mut load, plan.settling)?;
+    load.run_for(SETTLE)?;
+    let before = Look::take(plan)?;
+    let start = meter.sample()?;
+    open(&mut load, plan.connections)?;
+    let opening = meter.usage(start, plan.connections as u64)?;
+    load.run_for(plan.hold)?;
+    let after = Look::take(plan)?;
+    let faults = load.finish();
+    Ok(IdleReport {
+        schema: SCHEMA_VERSION,
+        plan: plan.clone(),
+        opening_seconds: opening.seconds,
+        server: opening.server,
+        client: opening.client,
+        resident_before: before.resident,
+        resident_after: after.resident,
+        resident_per_connection: each(before.resident, after.resident, plan),
+        kernel: before.kernel.zip(after.kernel).and_then(|(before, after)| {
+            Some(KernelMemory {
+                slab_per_connection: each(Some(before.0), Some(after.0), plan)?,
+                tcp_per_connection: each(Some(before.1), Some(after.1), plan)?,
+            })
+        }),
+        verdict: Verdict::of(&faults, &opening.client),
+        faults,
+    })
+}
+
+/// How long the settling connections are left alone before the first look.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// One look at the memory.
+struct Look {
+    resident: Option<u64>,
+    kernel: Option<(u64, u64)>,
+}
+
+impl Look {
+    fn take(plan: &IdlePlan) -> Result<Self, Error> {
+        let resident = match plan.server_pid {
+            Some(pid) => Some(resident(pid).map_err(|source| Error::Server { pid, source })?),
+            None => None,
+        };
+        Ok(Self { resident, kernel: kernel_memory() })
+    }
+}
+
+/// The difference for each connection; memory that shrank is below zero.
+fn each(before: Option<u64>, after: Option<u64>, plan: &IdlePlan) -> Option<f64> {
+    Some((float(after?) - float(before?)) / float(plan.connections as u64))
+}

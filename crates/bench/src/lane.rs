@@ -1,0 +1,142 @@
+//! One connection's traffic, without its socket.
+
+use crate::Faults;
+use crate::check::{Parser, Place};
+use crate::cycle::Cycle;
+
+/// What a connection has sent and received, and what it is to send.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    place: Place,
+    /// Place in the incoming period; counts while nothing is parsed.
+    incoming: usize,
+    /// Bytes of an answer that have come; counts while nothing is parsed.
+    partial: usize,
+    /// `Some` from an unexpected byte on, until the bytes are as expected again; always with compression.
+    parser: Option<Box<Parser>>,
+    deflate: bool,
+    /// Place in the outgoing period, and how many bytes from there on may be sent.
+    outgoing: usize,
+    unsent: usize,
+    /// Index of the frame that is queued next.
+    queued: usize,
+    /// Pongs, to be sent between two frames.
+    pongs: Vec<u8>,
+}
+
+impl Lane {
+    pub(crate) fn new(deflate: bool) -> Self {
+        Self {
+            place: Place::default(),
+            incoming: 0,
+            partial: 0,
+            parser: deflate.then(|| Box::new(Parser::new(true))),
+            deflate,
+            outgoing: 0,
+            unsent: 0,
+            queued: 0,
+            pongs: Vec::new(),
+        }
+    }
+
+    /// Messages sent or queued, and not answered.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.place.outstanding
+    }
+
+    /// Queues the next `count` messages.
+    pub(crate) fn queue(&mut self, count: usize, cycle: &Cycle) {
+        for _ in 0..count {
+            self.unsent += cycle.frame_len(self.queued);
+            self.queued = if self.queued + 1 == cycle.messages.len() { 0 } else { self.queued + 1 };
+        }
+        self.place.outstanding += count;
+    }
+
+    /// What to write next; empty if nothing.
+    pub(crate) fn to_write<'a>(&'a self, cycle: &'a Cycle) -> &'a [u8] {
+        if self.pongs.is_empty() {
+            return cycle.outgoing(self.outgoing, self.unsent);
+        }
+        match cycle.rest_of_frame(self.outgoing) {
+            0 => &self.pongs,
+            rest => cycle.outgoing(self.outgoing, rest),
+        }
+    }
+
+    /// So many bytes of [`to_write`](Self::to_write) are written.
+    pub(crate) fn wrote(&mut self, count: usize, cycle: &Cycle) {
+        if !self.pongs.is_empty() && cycle.rest_of_frame(self.outgoing) == 0 {
+            self.pongs.drain(..count);
+            return;
+        }
+        self.unsent -= count;
+        self.outgoing = (self.outgoing + count) % cycle.period();
+    }
+
+    /// Whether the outgoing bytes end with a whole frame: another may be written.
+    pub(crate) fn between_frames(&self, cycle: &Cycle) -> bool {
+        self.pongs.is_empty() && cycle.rest_of_frame(self.outgoing) == 0
+    }
+
+    /// Takes what one read brought. An error is the reason why the connection is of no more use; answers before it count.
+    pub(crate) fn receive(&mut self, bytes: &[u8], cycle: &Cycle, faults: &mut Faults) -> Result<(), String> {
+        if self.parser.is_none() {
+            if self.receive_expected(bytes, cycle).is_some() {
+                return Ok(());
+            }
+            if !cycle.framed() {
+                faults.wrong += 1;
+                return Err("a byte came back that was not sent".into());
+            }
+            self.parse_from_here(cycle, faults)?;
+        }
+        let Some(parser) = &mut self.parser else { return Ok(()) };
+        parser.receive(bytes, cycle, &mut self.place, faults, &mut self.pongs)?;
+        if parser.is_empty() && !self.deflate {
+            self.parser = None;
+            let frame = cycle.incoming_lengths().map_or(0, |(frame, _)| frame);
+            (self.incoming, self.partial) = (self.place.next * frame, 0);
+        }
+        Ok(())
+    }
+
+    /// The fast path: one comparison, if the bytes are the expected ones and no more than are outstanding.
+    fn receive_expected(&mut self, bytes: &[u8], cycle: &Cycle) -> Option<()> {
+        let (frame, period) = cycle.incoming_lengths()?;
+        if cycle.incoming(self.incoming)?.get(..bytes.len())? != bytes {
+            return None;
+        }
+        let mut partial = self.partial + bytes.len();
+        let mut answered = 0;
+        while partial >= frame {
+            partial -= frame;
+            answered += 1;
+        }
+        if answered + usize::from(partial > 0) > self.place.outstanding {
+            return None;
+        }
+        self.partial = partial;
+        self.incoming += bytes.len();
+        while self.incoming >= period {
+            self.incoming -= period;
+        }
+        self.place.outstanding -= answered;
+        self.place.next += answered;
+        while self.place.next >= cycle.messages.len() {
+            self.place.next -= cycle.messages.len();
+        }
+        Some(())
+    }
+
+    /// Changes to parsing, beginning with what has come of the present answer.
+    fn parse_from_here(&mut self, cycle: &Cycle, faults: &mut Faults) -> Result<(), String> {
+        let mut parser = Box::new(Parser::new(false));
+        let (frame, _) = cycle.incoming_lengths().unwrap_or_default();
+        if let Some(bytes) = cycle.incoming(self.place.next * frame) {
+            parser.receive(&bytes[..self.partial], cycle, &mut self.place, faults, &mut self.pongs)?;
+        }
+        self.parser = Some(parser);
+        Ok(())
+    }
+}

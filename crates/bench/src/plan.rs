@@ -1,0 +1,251 @@
+//! What to run.
+
+use crate::{Content, Error, Target, seconds};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Most connections of one plan: 1,000,000. The descriptors of the process are checked besides.
+pub const MAX_CONNECTIONS: usize = 1_000_000;
+/// Longest message: 64 MiB.
+pub const MAX_MESSAGE_SIZE: usize = 64 << 20;
+/// Most messages in flight on one connection: 65,536.
+pub const MAX_IN_FLIGHT: usize = 65_536;
+/// Most bytes in flight on one connection: 256 MiB.
+pub const MAX_IN_FLIGHT_BYTES: usize = 256 << 20;
+
+/// Text or binary messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(clippy::exhaustive_enums, reason = "RFC 6455 has these two")]
+pub enum MessageKind {
+    /// Text: the server has to check its UTF-8.
+    Text,
+    /// Binary, the default.
+    #[default]
+    Binary,
+}
+
+/// Which permessage-deflate (RFC 7692) to ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Deflate {
+    /// No context takeover either way: a server can share one codec among its connections.
+    Shared,
+    /// A server may keep a context for each connection. What is sent refers to no earlier message even so, because it is
+    /// compressed before the run.
+    Takeover,
+}
+
+/// One of the scenarios.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "scenario")]
+#[non_exhaustive]
+pub enum Plan {
+    /// Messages to and fro.
+    Echo(EchoPlan),
+    /// Connections that do nothing.
+    Idle(IdlePlan),
+    /// Opening and closing handshakes.
+    Connect(ConnectPlan),
+}
+
+/// Messages to and fro: each connection keeps some in flight, and sends the next when an answer comes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EchoPlan {
+    /// The echo server.
+    pub target: Target,
+    /// Length of a message in bytes, at most [`MAX_MESSAGE_SIZE`]; 125 by default.
+    pub size: usize,
+    /// Text or binary.
+    pub kind: MessageKind,
+    /// What messages say.
+    pub content: Content,
+    /// permessage-deflate; `None`, the default, offers no extension.
+    pub deflate: Option<Deflate>,
+    /// Open connections, 1 to [`MAX_CONNECTIONS`]; 64 by default.
+    pub connections: usize,
+    /// Messages in flight on each connection, 1 to [`MAX_IN_FLIGHT`]; 1 by default.
+    pub in_flight: usize,
+    /// How long to run before measuring; 1 s by default.
+    #[serde(with = "seconds")]
+    pub warm_up: Duration,
+    /// How long to measure; 5 s by default.
+    #[serde(with = "seconds")]
+    pub duration: Duration,
+    /// How long to wait for the last answers once nothing new is sent and nothing comes; 2 s by default. What is missing
+    /// then is lost.
+    #[serde(with = "seconds")]
+    pub drain_timeout: Duration,
+    /// How long opening may stand still; 10 s by default.
+    #[serde(with = "seconds")]
+    pub open_timeout: Duration,
+    /// The server's process on this machine, for its CPU time and memory.
+    pub server_pid: Option<u32>,
+}
+
+impl EchoPlan {
+    /// A plan with the defaults.
+    #[must_use]
+    pub fn new(target: Target) -> Self {
+        Self {
+            target,
+            size: 125,
+            kind: MessageKind::default(),
+            content: Content::default(),
+            deflate: None,
+            connections: 64,
+            in_flight: 1,
+            warm_up: Duration::from_secs(1),
+            duration: Duration::from_secs(5),
+            drain_timeout: Duration::from_secs(2),
+            open_timeout: Duration::from_secs(10),
+            server_pid: None,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        bounds("message size", self.size, 0, MAX_MESSAGE_SIZE)?;
+        bounds("number of connections", self.connections, 1, MAX_CONNECTIONS)?;
+        bounds("number of messages in flight", self.in_flight, 1, MAX_IN_FLIGHT)?;
+        bounds("number of bytes in flight", self.in_flight.saturating_mul(self.size), 0, MAX_IN_FLIGHT_BYTES)?;
+        if self.deflate.is_some() && self.target.protocol() == crate::Protocol::Raw {
+            return Err(Error::Plan { problem: "a tcp:// server knows no permessage-deflate".into() });
+        }
+        Ok(())
+    }
+}
+
+/// Connections that do nothing: what one costs in resident memory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct IdlePlan {
+    /// The server; it must echo if `messages` isn't 0.
+    pub target: Target,
+    /// Connections to hold open, 1 to [`MAX_CONNECTIONS`]; 19,000 by default: one process's share of 20,000 descriptors.
+    pub connections: usize,
+    /// Connections opened before the first look at the server's memory, so that what the first few cause for good (code paged
+    /// in, tables allocated) is not counted as theirs; 100 by default. They are besides `connections`.
+    pub settling: usize,
+    /// Messages of 125 bytes echoed on each connection before it falls idle, 0 to [`MAX_IN_FLIGHT`]; 1 by default.
+    pub messages: usize,
+    /// How long the connections are idle before the second look; 2 s by default.
+    #[serde(with = "seconds")]
+    pub hold: Duration,
+    /// How long opening, or the answers, may stand still; 10 s by default.
+    #[serde(with = "seconds")]
+    pub open_timeout: Duration,
+    /// The server's process on this machine. Without it there is only the kernel's share to report.
+    pub server_pid: Option<u32>,
+}
+
+impl IdlePlan {
+    /// A plan with the defaults.
+    #[must_use]
+    pub fn new(target: Target) -> Self {
+        Self {
+            target,
+            connections: 19_000,
+            settling: 100,
+            messages: 1,
+            hold: Duration::from_secs(2),
+            open_timeout: Duration::from_secs(10),
+            server_pid: None,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        bounds("number of connections", self.connections, 1, MAX_CONNECTIONS)?;
+        bounds("number of settling connections", self.settling, 0, MAX_CONNECTIONS)?;
+        bounds("number of messages", self.messages, 0, MAX_IN_FLIGHT)
+    }
+}
+
+/// Connections opened and closed without a pause.
+///
+/// A WebSocket target gets the opening handshake and, unless switched off, the closing one (RFC 6455 §7.1.1: the server hangs
+/// up first). A `tcp://` target gets the same bytes, and is expected to answer a request head with any head, and 8 bytes with 4.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ConnectPlan {
+    /// The server.
+    pub target: Target,
+    /// Handshakes at a time, 1 to [`MAX_CONNECTIONS`]; 64 by default.
+    pub concurrency: usize,
+    /// Whether to close by handshake (the default) or to hang up once the server has answered.
+    pub closing_handshake: bool,
+    /// How long to run before measuring; 0.5 s by default.
+    #[serde(with = "seconds")]
+    pub warm_up: Duration,
+    /// How long to measure; 5 s by default.
+    #[serde(with = "seconds")]
+    pub duration: Duration,
+    /// How long everything may stand still; 10 s by default.
+    #[serde(with = "seconds")]
+    pub open_timeout: Duration,
+    /// The server's process on this machine, for its CPU time.
+    pub server_pid: Option<u32>,
+}
+
+impl ConnectPlan {
+    /// A plan with the defaults.
+    #[must_use]
+    pub fn new(target: Target) -> Self {
+        Self {
+            target,
+            concurrency: 64,
+            closing_handshake: true,
+            warm_up: Duration::from_millis(500),
+            duration: Duration::from_secs(5),
+            open_timeout: Duration::from_secs(10),
+            server_pid: None,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        bounds("number of handshakes at a time", self.concurrency, 1, MAX_CONNECTIONS)
+    }
+}
+
+fn bounds(what: &str, value: usize, min: usize, max: usize) -> Result<(), Error> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::Plan { problem: format!("the {what} must be {min} to {max}, not {value}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn echo() -> EchoPlan {
+        EchoPlan::new("ws://127.0.0.1:1/".parse().unwrap())
+    }
+
+    #[test]
+    fn bounds_hold_at_the_limit_and_not_past_it() {
+        let with = |change: fn(&mut EchoPlan)| {
+            let mut plan = echo();
+            change(&mut plan);
+            plan.check().is_ok()
+        };
+        assert!(with(|plan| plan.size = MAX_MESSAGE_SIZE));
+        assert!(!with(|plan| plan.size = MAX_MESSAGE_SIZE + 1));
+        assert!(with(|plan| plan.connections = MAX_CONNECTIONS));
+        assert!(!with(|plan| plan.connections = MAX_CONNECTIONS + 1));
+        assert!(!with(|plan| plan.connections = 0));
+        assert!(with(|plan| (plan.size, plan.in_flight) = (1, MAX_IN_FLIGHT)));
+        assert!(!with(|plan| (plan.size, plan.in_flight) = (1, MAX_IN_FLIGHT + 1)));
+        assert!(with(|plan| (plan.size, plan.in_flight) = (1 << 20, MAX_IN_FLIGHT_BYTES >> 20)));
+        assert!(!with(|plan| (plan.size, plan.in_flight) = (1 << 20, (MAX_IN_FLIGHT_BYTES >> 20) + 1)));
+    }
+
+    #[test]
+    fn deflate_needs_websocket() {
+        let mut plan = EchoPlan::new("tcp://127.0.0.1:1".parse().unwrap());
+        assert!(plan.check().is_ok());
+        plan.deflate = Some(Deflate::Shared);
+        assert!(plan.check().unwrap_err().to_string().contains("permessage-deflate"));
+    }
+}

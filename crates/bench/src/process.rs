@@ -1,0 +1,159 @@
+//! What processes use, as Linux tells it.
+
+use crate::{ClientUse, Error, ServerUse};
+use rustix::time::{ClockId, clock_gettime};
+use std::fs;
+use std::io;
+use std::time::Instant;
+
+/// Looks at the server's process and at the calling thread.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Meter {
+    server: Option<u32>,
+}
+
+/// One look; figures are differences between two.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sample {
+    at: Instant,
+    server: Option<u64>,
+    client: u64,
+}
+
+/// What was used between two looks.
+#[derive(Debug)]
+pub(crate) struct Usage {
+    pub(crate) seconds: f64,
+    pub(crate) server: Option<ServerUse>,
+    pub(crate) client: ClientUse,
+}
+
+impl Meter {
+    /// Fails if there is a process id and no such process.
+    pub(crate) fn new(server: Option<u32>) -> Result<Self, Error> {
+        let meter = Self { server };
+        meter.sample()?;
+        Ok(meter)
+    }
+
+    pub(crate) fn sample(&self) -> Result<Sample, Error> {
+        let server = match self.server {
+            Some(pid) => Some(cpu_nanoseconds(pid).map_err(|source| Error::Server { pid, source })?),
+            None => None,
+        };
+        Ok(Sample { at: Instant::now(), server, client: own_nanoseconds() })
+    }
+
+    /// What was used since `start`, in which `count` messages or handshakes were served.
+    pub(crate) fn usage(&self, start: Sample, count: u64) -> Result<Usage, Error> {
+        let end = self.sample()?;
+        let seconds = (end.at - start.at).as_secs_f64();
+        let client = seconds_between(start.client, end.client);
+        let server = match (self.server, start.server, end.server) {
+            (Some(pid), Some(before), Some(after)) => {
+                let cpu_seconds = seconds_between(before, after);
+                let resident = resident(pid).map_err(|source| Error::Server { pid, source })?;
+                // A server that used no time at all served nothing; JSON has no infinity.
+                let per_cpu_second = if cpu_seconds > 0.0 { float(count) / cpu_seconds } else { 0.0 };
+                Some(ServerUse { cpu_seconds, share: cpu_seconds / seconds, per_cpu_second, resident })
+            }
+            _ => None,
+        };
+        Ok(Usage { seconds, server, client: ClientUse { cpu_seconds: client, share: client / seconds } })
+    }
+}
+
+/// Counters as figures: exact up to 2^53.
+#[expect(clippy::cast_precision_loss, reason = "no counter here comes near 2^53")]
+pub(crate) fn float(count: u64) -> f64 {
+    count as f64
+}
+
+fn seconds_between(before: u64, after: u64) -> f64 {
+    float(after.saturating_sub(before)) / 1e9
+}
+
+/// CPU time of this thread.
+fn own_nanoseconds() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
+/// CPU time of all threads of a process. The scheduler's statistics have it in nanoseconds, but kernels can be built without
+/// them; the fallback counts in clock ticks, mostly of 10 ms.
+fn cpu_nanoseconds(pid: u32) -> io::Result<u64> {
+    let mut total = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread may end between the listing and the look.
+        if let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) {
+            total += text.split_ascii_whitespace().next().and_then(|time| time.parse::<u64>().ok()).unwrap_or(0);
+        }
+    }
+    if total > 0 {
+        return Ok(total);
+    }
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name in parentheses may itself hold spaces and parentheses: fields are counted from the last one.
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let field = |n: usize| after_name.split_ascii_whitespace().nth(n).and_then(|ticks| ticks.parse::<u64>().ok());
+    let (Some(user), Some(system)) = (field(11), field(12)) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "unknown form of /proc/PID/stat"));
+    };
+    Ok((user + system) * (1_000_000_000 / rustix::param::clock_ticks_per_second().max(1)))
+}
+
+/// Resident bytes of a process.
+pub(crate) fn resident(pid: u32) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    kibibytes(&text, "Rss:").ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no Rss in smaps_rollup"))
+}
+
+/// Slab and TCP memory of the machine's kernel, in bytes.
+pub(crate) fn kernel_memory() -> Option<(u64, u64)> {
+    let slab = kibibytes(&fs::read_to_string("/proc/meminfo").ok()?, "Slab:")?;
+    let sockets = fs::read_to_string("/proc/net/sockstat").ok()?;
+    let tcp = sockets.lines().find(|line| line.starts_with("TCP:"))?;
+    let mut words = tcp.split_ascii_whitespace().skip_while(|word| *word != "mem");
+    let pages: u64 = words.nth(1)?.parse().ok()?;
+    Some((slab, pages * rustix::param::page_size() as u64))
+}
+
+/// The number after `name` in a file of lines like `Rss:   123 kB`, as bytes.
+fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(line.split_ascii_whitespace().next()?.parse::<u64>().ok()? * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_uses_time_and_memory() {
+        let pid = std::process::id();
+        let meter = Meter::new(Some(pid)).unwrap();
+        let start = meter.sample().unwrap();
+        let mut sum = 0_u64;
+        while own_nanoseconds() < start.client + 30_000_000 {
+            sum = std::hint::black_box(sum + 1);
+        }
+        let usage = meter.usage(start, 1000).unwrap();
+        let server = usage.server.unwrap();
+        assert!(usage.client.cpu_seconds >= 0.03 && server.cpu_seconds > 0.0, "{usage:?}");
+        assert!(server.per_cpu_second > 0.0 && server.resident > 100_000, "{usage:?}");
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_is_an_error() {
+        // Process ids end far below this one.
+        let error = Meter::new(Some(u32::MAX)).unwrap_err();
+        assert!(error.to_string().contains("4294967295"), "{error}");
+    }
+
+    #[test]
+    fn proc_lines() {
+        assert_eq!(kibibytes("Rss:      12 kB\nPss: 3 kB\n", "Pss:"), Some(3072));
+        assert_eq!(kibibytes("Rss: twelve\n", "Rss:"), None);
+        assert!(kernel_memory().is_some());
+    }
+}

@@ -1,0 +1,306 @@
+//! What came of it.
+
+use crate::{ConnectPlan, EchoPlan, Error, IdlePlan};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Version of the JSON form of a [`Report`]: it grows when a field changes its meaning or goes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Above this share of a core the harness itself may be what limits the rate.
+const CLIENT_BOUND: f64 = 0.9;
+
+/// What came of a plan. `Display` is a short table for people, serde's form is for programs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "scenario")]
+#[non_exhaustive]
+pub enum Report {
+    /// Of an [`EchoPlan`].
+    Echo(EchoReport),
+    /// Of an [`IdlePlan`].
+    Idle(IdleReport),
+    /// Of a [`ConnectPlan`].
+    Connect(ConnectReport),
+}
+
+impl Report {
+    /// Whether the figures can be trusted.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Echo(report) => report.verdict,
+            Self::Idle(report) => report.verdict,
+            Self::Connect(report) => report.verdict,
+        }
+    }
+
+    /// The report as one line of JSON.
+    ///
+    /// # Errors
+    /// None that a report made by [`run`](crate::run) can cause: its numbers are finite.
+    pub fn to_json(&self) -> Result<String, Error> {
+        serde_json::to_string(self).map_err(|source| Error::Io { doing: "write JSON", source: source.into() })
+    }
+}
+
+/// Whether the figures can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Every answer was right, and the harness had time to spare.
+    Fine,
+    /// Every answer was right, and the harness used more than 90 % of a core: a rate by wall clock may be its own. Figures
+    /// by the server's CPU time still say what a message cost.
+    ClientBound,
+    /// Answers were missing, doubled or wrong, or connections were lost.
+    Faulty,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fine => "fine",
+            Self::ClientBound => "client-bound: the load generator used over 90 % of a core",
+            Self::Faulty => "faulty: answers were missing or wrong",
+        })
+    }
+}
+
+impl Verdict {
+    pub(crate) fn of(faults: &Faults, client: &ClientUse) -> Self {
+        if faults.any() {
+            Self::Faulty
+        } else if client.share > CLIENT_BOUND {
+            Self::ClientBound
+        } else {
+            Self::Fine
+        }
+    }
+}
+
+/// What was wrong with the answers, from the first message to the last, warm-up included.
+///
+/// Messages of a connection follow one another in a cycle of at least two that differ. An answer that is a later message of the
+/// cycle, and was sent, means that those before it were lost; one that is an earlier message was doubled; two that changed
+/// places count as one of each. Anything else is wrong in length, content or kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Faults {
+    /// Messages whose answer never came.
+    pub lost: u64,
+    /// Answers that came once too often.
+    pub doubled: u64,
+    /// Answers of another length, content or kind.
+    pub wrong: u64,
+    /// Connections that the server closed or reset, or that stopped making sense.
+    pub closed: u64,
+    /// What the first fault was.
+    pub first: Option<String>,
+}
+
+impl Faults {
+    /// Whether there was any.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.lost + self.doubled + self.wrong + self.closed > 0
+    }
+
+    /// Keeps the first description; later ones are not even made.
+    pub(crate) fn note(&mut self, what: impl FnOnce() -> String) {
+        self.first.get_or_insert_with(what);
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.any() {
+            return f.write_str("none");
+        }
+        let Self { lost, doubled, wrong, closed, first } = self;
+        write!(f, "{lost} lost, {doubled} doubled, {wrong} wrong, {closed} connections closed")?;
+        first.as_ref().map_or(Ok(()), |first| write!(f, " (first: {first})"))
+    }
+}
+
+/// What the server used while it was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ServerUse {
+    /// CPU time of all its threads in seconds, user and system.
+    pub cpu_seconds: f64,
+    /// The same as a share of one core.
+    pub share: f64,
+    /// Messages or handshakes per second of its CPU time: the figure to compare.
+    pub per_cpu_second: f64,
+    /// Its resident memory at the end, in bytes.
+    pub resident: u64,
+}
+
+/// What the load generator used meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ClientUse {
+    /// CPU time of its thread in seconds, user and system.
+    pub cpu_seconds: f64,
+    /// The same as a share of one core.
+    pub share: f64,
+}
+
+/// Memory of the kernel, of the whole machine: both ends of each connection, and whatever else changed meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KernelMemory {
+    /// Slab: sockets, files, epoll entries. Bytes per connection.
+    pub slab_per_connection: f64,
+    /// What TCP counts as its buffers. Bytes per connection.
+    pub tcp_per_connection: f64,
+}
+
+/// What came of an [`EchoPlan`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EchoReport {
+    /// [`SCHEMA_VERSION`].
+    pub schema: u32,
+    /// What was run.
+    pub plan: EchoPlan,
+    /// How long was measured.
+    pub seconds: f64,
+    /// Answers in that time.
+    pub messages: u64,
+    /// Answers per second by wall clock.
+    pub per_second: f64,
+    /// What the server used; `None` without its process id.
+    pub server: Option<ServerUse>,
+    /// What the load generator used.
+    pub client: ClientUse,
+    /// What was wrong.
+    pub faults: Faults,
+    /// Whether to trust it.
+    pub verdict: Verdict,
+}
+
+/// What came of an [`IdlePlan`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct IdleReport {
+    /// [`SCHEMA_VERSION`].
+    pub schema: u32,
+    /// What was run.
+    pub plan: IdlePlan,
+    /// How long opening took, with the messages; seconds.
+    pub opening_seconds: f64,
+    /// What the server used meanwhile, per connection opened; `None` without its process id.
+    pub server: Option<ServerUse>,
+    /// What the load generator used meanwhile.
+    pub client: ClientUse,
+    /// Resident bytes of the server before, with the settling connections; `None` without its process id.
+    pub resident_before: Option<u64>,
+    /// Resident bytes of the server at the end.
+    pub resident_after: Option<u64>,
+    /// The difference per connection, in bytes.
+    pub resident_per_connection: Option<f64>,
+    /// The kernel's share; `None` where `/proc` doesn't tell.
+    pub kernel: Option<KernelMemory>,
+    /// What was wrong; connections that the server closed meanwhile among it.
+    pub faults: Faults,
+    /// Whether to trust it.
+    pub verdict: Verdict,
+}
+
+/// What came of a [`ConnectPlan`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ConnectReport {
+    /// [`SCHEMA_VERSION`].
+    pub schema: u32,
+    /// What was run.
+    pub plan: ConnectPlan,
+    /// How long was measured.
+    pub seconds: f64,
+    /// Connections opened and closed in that time.
+    pub handshakes: u64,
+    /// The same per second by wall clock.
+    pub per_second: f64,
+    /// What the server used; `None` without its process id.
+    pub server: Option<ServerUse>,
+    /// What the load generator used.
+    pub client: ClientUse,
+    /// What was wrong: connections that failed are counted as closed.
+    pub faults: Faults,
+    /// Whether to trust it.
+    pub verdict: Verdict,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Echo(report) => report.fmt(f),
+            Self::Idle(report) => report.fmt(f),
+            Self::Connect(report) => report.fmt(f),
+        }
+    }
+}
+
+/// One line of a table for people.
+fn row(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
+    writeln!(f, "{name:<16} {value}")
+}
+
+fn uses(f: &mut fmt::Formatter<'_>, what: &str, server: Option<&ServerUse>, client: &ClientUse) -> fmt::Result {
+    if let Some(server) = server {
+        row(f, "per CPU second", format_args!("{:.0} {what} per second of server CPU", server.per_cpu_second))?;
+        let resident = server.resident / 1024;
+        row(f, "server", format_args!("{:.0} % of a core, {resident} KiB resident", server.share * 100.0))?;
+    }
+    row(f, "client", format_args!("{:.0} % of a core", client.share * 100.0))
+}
+
+impl fmt::Display for EchoReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plan = &self.plan;
+        row(f, "target", &plan.target)?;
+        let deflate = if plan.deflate.is_some() { ", deflate" } else { "" };
+        let (size, connections, in_flight) = (plan.size, plan.connections, plan.in_flight);
+        row(f, "echo", format_args!("{size} B × {connections} connections × {in_flight} in flight{deflate}"))?;
+        let (messages, seconds) = (self.messages, self.seconds);
+        row(f, "rate", format_args!("{:.0} messages per second ({messages} in {seconds:.2} s)", self.per_second))?;
+        uses(f, "messages", self.server.as_ref(), &self.client)?;
+        row(f, "faults", &self.faults)?;
+        row(f, "verdict", self.verdict)
+    }
+}
+
+impl fmt::Display for IdleReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        row(f, "target", &self.plan.target)?;
+        let (connections, seconds) = (self.plan.connections, self.opening_seconds);
+        row(f, "idle", format_args!("{connections} connections, opened in {seconds:.2} s"))?;
+        uses(f, "connections opened", self.server.as_ref(), &self.client)?;
+        if let (Some(before), Some(after), Some(each)) =
+            (self.resident_before, self.resident_after, self.resident_per_connection)
+        {
+            row(f, "memory", format_args!("{each:.0} B resident per connection ({before} to {after})"))?;
+        }
+        if let Some(kernel) = &self.kernel {
+            let (slab, tcp) = (kernel.slab_per_connection, kernel.tcp_per_connection);
+            row(f, "kernel", format_args!("{slab:.0} B slab, {tcp:.0} B TCP memory per connection, both ends"))?;
+        }
+        row(f, "faults", &self.faults)?;
+        row(f, "verdict", self.verdict)
+    }
+}
+
+impl fmt::Display for ConnectReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        row(f, "target", &self.plan.target)?;
+        let closing = if self.plan.closing_handshake { "with" } else { "without" };
+        row(f, "connect", format_args!("{} at a time, {closing} closing handshake", self.plan.concurrency))?;
+        let (handshakes, seconds) = (self.handshakes, self.seconds);
+        row(f, "rate", format_args!("{:.0} handshakes per second ({handshakes} in {seconds:.2} s)", self.per_second))?;
+        uses(f, "handshakes", self.server.as_ref(), &self.client)?;
+        row(f, "faults", &self.faults)?;
+        row(f, "verdict", self.verdict)
+    }
+}

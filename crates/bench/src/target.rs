@@ -1,0 +1,139 @@
+//! What is measured: an address and how to speak to it.
+
+use crate::Error;
+use http::Uri;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::str::FromStr;
+
+/// How to speak to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// `ws://`: WebSocket (RFC 6455).
+    WebSocket,
+    /// `tcp://`: bytes without WebSocket, for baselines.
+    Raw,
+}
+
+/// A server's URL, `ws://HOST[:PORT][/PATH]` or `tcp://HOST:PORT`. `wss://` is refused: what is measured here is not TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Target {
+    url: String,
+    protocol: Protocol,
+    authority: String,
+    host: String,
+    port: u16,
+    path: String,
+}
+
+impl Target {
+    /// The protocol, from the URL's scheme.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Host and port as in the `Host` header.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Path and query: the request target (RFC 9112 §3.2.1).
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The first address that the host's name has.
+    pub(crate) fn resolve(&self) -> Result<SocketAddr, Error> {
+        let unknown = |source| Error::UnknownHost { host: self.host.clone(), source };
+        let mut addresses = (self.host.as_str(), self.port).to_socket_addrs().map_err(unknown)?;
+        addresses.next().ok_or_else(|| unknown(std::io::ErrorKind::NotFound.into()))
+    }
+}
+
+impl FromStr for Target {
+    type Err = Error;
+
+    fn from_str(url: &str) -> Result<Self, Error> {
+        let wrong = |problem| Error::Url { url: url.to_owned(), problem };
+        let uri: Uri = url.parse().map_err(|_| wrong("it is not a URL"))?;
+        let protocol = match uri.scheme_str() {
+            Some("ws") => Protocol::WebSocket,
+            Some("tcp") => Protocol::Raw,
+            Some("wss") => return Err(wrong("TLS is not measured here: use ws://")),
+            _ => return Err(wrong("it must begin with ws:// or tcp://")),
+        };
+        let authority = uri.authority().ok_or_else(|| wrong("it has no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(wrong("a user name in it would be ignored: leave it out"));
+        }
+        let port = match (uri.port_u16(), protocol) {
+            (Some(port), _) => port,
+            (None, Protocol::WebSocket) => 80,
+            (None, Protocol::Raw) => return Err(wrong("it has no port")),
+        };
+        // An IPv6 address stands in brackets in a URL, and without them in a socket address.
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        Ok(Self {
+            url: url.to_owned(),
+            protocol,
+            authority: authority.as_str().to_owned(),
+            host,
+            port,
+            path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
+}
+
+impl TryFrom<String> for Target {
+    type Error = Error;
+
+    fn try_from(url: String) -> Result<Self, Error> {
+        url.parse()
+    }
+}
+
+impl From<Target> for String {
+    fn from(target: Target) -> Self {
+        target.url
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_taken_apart() {
+        let target: Target = "ws://[::1]:9001/chat?room=1".parse().unwrap();
+        assert_eq!(target.protocol(), Protocol::WebSocket);
+        assert_eq!((target.authority(), target.path()), ("[::1]:9001", "/chat?room=1"));
+        assert_eq!(target.resolve().unwrap(), "[::1]:9001".parse().unwrap());
+        let target: Target = "ws://127.0.0.1".parse().unwrap();
+        assert_eq!((target.path(), target.resolve().unwrap().port()), ("/", 80));
+    }
+
+    #[test]
+    fn wrong_urls_say_what_is_wrong() {
+        for (url, part) in [
+            ("127.0.0.1:80", "ws://"),
+            ("http://x/", "ws://"),
+            ("wss://x/", "TLS"),
+            ("tcp://x", "no port"),
+            ("ws://a b", "not a URL"),
+            ("ws://me@host/", "user name"),
+        ] {
+            let error = url.parse::<Target>().unwrap_err().to_string();
+            assert!(error.contains(part), "{url}: {error}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! `bowline bench …`: flags into plans, reports onto standard output.
+
+use bowline_bench::{
+    ConnectPlan, Content, Deflate, EchoPlan, Error, IdlePlan, MessageKind, Plan, Report, Target, Verdict,
+};
+use clap::{Args, Subcommand, ValueEnum};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Measure a WebSocket server.
+///
+/// The load comes from one thread, in a closed loop. Pin it and the server to different cores (`taskset`), and give the
+/// server's process id for figures by its CPU time.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 fine, 1 no report, 3 client-bound, 4 answers were missing or wrong.")]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    scenario: Scenario,
+    /// Print the report as one line of JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Scenario {
+    /// Messages to and fro: what does a message cost?
+    Echo(EchoArgs),
+    /// Connections that do nothing: what memory does one take?
+    Idle(IdleArgs),
+    /// Opening and closing handshakes without a pause: what does one cost?
+    Connect(ConnectArgs),
+}
+
+#[derive(Debug, Args)]
+struct ServerArgs {
+    /// The server: `ws://HOST[:PORT][/PATH]`; or `tcp://HOST:PORT`, one that echoes bytes without WebSocket.
+    target: Target,
+    /// The server's process on this machine, for its CPU time and memory.
+    #[arg(long, value_name = "PID")]
+    pid: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+struct EchoArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Bytes of a message.
+    #[arg(long, value_name = "BYTES", default_value_t = 125)]
+    size: usize,
+    /// Open connections.
+    #[arg(short, long, value_name = "N", default_value_t = 64)]
+    connections: usize,
+    /// Messages in flight on each connection.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    in_flight: usize,
+    /// Send text instead of binary messages.
+    #[arg(long)]
+    text: bool,
+    /// What messages say; with --deflate JSON is the default.
+    #[arg(long, value_enum)]
+    content: Option<ContentArg>,
+    /// Compress with permessage-deflate, without context takeover unless "takeover" is given.
+    #[arg(long, value_enum, value_name = "CONTEXT", num_args = 0..=1, default_missing_value = "shared", require_equals = true)]
+    deflate: Option<DeflateArg>,
+    /// Seconds before measuring.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    warm_up: Duration,
+    /// Seconds to measure.
+    #[arg(short, long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    duration: Duration,
+}
+
+#[derive(Debug, Args)]
+struct IdleArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Connections to hold open.
+    #[arg(short, long, value_name = "N", default_value_t = 19_000)]
+    connections: usize,
+    /// Messages echoed on each connection before it falls idle.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    messages: usize,
+    /// Seconds of idleness before the server's memory is looked at.
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    hold: Duration,
+}
+
+#[derive(Debug, Args)]
+struct ConnectArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Handshakes at a time.
+    #[arg(short, long, value_name = "N", default_value_t = 64)]
+    concurrency: usize,
+    /// Hang up once the server has answered, without a closing handshake.
+    #[arg(long)]
+    no_closing_handshake: bool,
+    /// Seconds before measuring.
+    #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = seconds)]
+    warm_up: Duration,
+    /// Seconds to measure.
+    #[arg(short, long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    duration: Duration,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ContentArg {
+    /// Letters in no order.
+    Letters,
+    /// Chat records.
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DeflateArg {
+    /// No context takeover either way.
+    Shared,
+    /// The server may keep a context for each connection.
+    Takeover,
+}
+
+/// Carries out what the flags say. An error is one that ended the run without a report.
+pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Error> {
+    let report = bowline_bench::run(&args.scenario.into_plan())?;
+    if args.json {
+        println!("{}", report.to_json()?);
+    } else {
+        print!("{report}");
+    }
+    Ok(exit_code(&report))
+}
+
+fn exit_code(report: &Report) -> ExitCode {
+    match report.verdict() {
+        Verdict::ClientBound => ExitCode::from(3),
+        Verdict::Faulty => ExitCode::from(4),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// At most a day: a longer figure is a slip.
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 0.0..=86_400.0) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("not a number of seconds from 0 to 86400".to_owned()),
+    }
+}
+
+impl Scenario {
+    fn into_plan(self) -> Plan {
+        match self {
+            Self::Echo(args) => Plan::Echo(args.into_plan()),
+            Self::Idle(args) => {
+                let mut plan = IdlePlan::new(args.server.target);
+                plan.server_pid = args.server.pid;
+                (plan.connections, plan.messages, plan.hold) = (args.connections, args.messages, args.hold);
+                Plan::Idle(plan)
+            }
+            Self::Connect(args) => {
+                let mut plan = ConnectPlan::new(args.server.target);
+                plan.server_pid = args.server.pid;
+                (plan.concurrency, plan.closing_handshake) = (args.concurrency, !args.no_closing_handshake);
+                (plan.warm_up, plan.duration) = (args.warm_up, args.duration);
+                Plan::Connect(plan)
+            }
+        }
+    }
+}
+
+impl EchoArgs {
+    fn into_plan(self) -> EchoPlan {
+        let mut plan = EchoPlan::new(self.server.target);
+        plan.server_pid = self.server.pid;
+        (plan.size, plan.connections, plan.in_flight) = (self.size, self.connections, self.in_flight);
+        (plan.warm_up, plan.duration) = (self.warm_up, self.duration);
+        plan.kind = if self.text { MessageKind::Text } else { MessageKind::Binary };
+        plan.deflate = self.deflate.map(|context| match context {
+            DeflateArg::Shared => Deflate::Shared,
+            DeflateArg::Takeover => Deflate::Takeover,
+        });
+        plan.content = match (self.content, self.deflate) {
+            (Some(ContentArg::Json), _) | (None, Some(_)) => Content::Json,
+            (Some(ContentArg::Letters), _) | (None, None) => Content::Letters,
+        };
+        plan
+    }
+}

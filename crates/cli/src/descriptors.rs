@@ -1,0 +1,40 @@
+//! The limit on open files: raised as far as it goes, and a number of connections that stays below it.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Descriptors that connections leave free, for all else a process opens: past the limit `accept` fails over and over.
+const SPARE: u64 = 128;
+
+/// Raises the soft limit to the hard one, and returns it. The soft default of 1,024 is there for programs that
+/// `select`, which this one isn't.
+pub(crate) fn raise_limit() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let current = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        // Some systems refuse the hard limit they report; the soft one still holds.
+        Err(_) => limit.current,
+    };
+    current.unwrap_or(u64::MAX)
+}
+
+/// How many connections fit below `limit`: 128 are left over, or a quarter where the limit is under 512. At least 1.
+pub(crate) fn max_connections(limit: u64) -> u32 {
+    let fit = limit - SPARE.min(limit / 4);
+    u32::try_from(fit).unwrap_or(u32::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_descriptors_are_left_over() {
+        assert_eq!(max_connections(64), 48);
+        assert_eq!(max_connections(511), 384);
+        assert_eq!(max_connections(512), 384);
+        assert_eq!(max_connections(20_000), 19_872);
+        assert_eq!(max_connections(u64::MAX), u32::MAX);
+        assert_eq!(max_connections(0), 1);
+    }
+}

@@ -1,0 +1,124 @@
+//! What each connection goes through: admission, the opening handshake, the echo, the closing handshake.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use bowline_core::handshake::Request;
+use bowline_core::stream::{Acceptor, WebSocket};
+use bowline_core::{CloseCode, CloseFrame};
+use http::HeaderMap;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tracing::field;
+
+use super::listener::Acceptance;
+use super::slots::{Slot, Slots};
+use crate::log::Untrusted;
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) acceptor: Acceptor,
+    pub(super) slots: Slots,
+}
+
+const BETWEEN_LINES: Duration = Duration::from_secs(1);
+
+/// Accepts for ever: a task for each connection, no more at a time than there are slots. The rest wait in the
+/// kernel's queue.
+pub(super) async fn accept(mut connections: Acceptance, server: &'static Server) {
+    let mut quiet_until = Instant::now();
+    for number in 1.. {
+        let slot = if let Some(slot) = server.slots.try_take() {
+            slot
+        } else {
+            if Instant::now() >= quiet_until {
+                quiet_until = Instant::now() + BETWEEN_LINES;
+                tracing::warn!(connections = server.slots.taken(), "max_connections are open; new ones wait");
+            }
+            server.slots.take().await
+        };
+        let (tcp, peer) = connections.next().await;
+        // Boxed, so that what only the opening handshake needs is freed after it.
+        tokio::spawn(connection(slot, number, Box::pin(handshake(server, number, tcp, peer))));
+    }
+}
+
+async fn handshake(
+    server: &'static Server,
+    number: u64,
+    tcp: TcpStream,
+    peer: SocketAddr,
+) -> Option<WebSocket<TcpStream>> {
+    let look = |request: &Request| {
+        let path = field::display(Untrusted(request.uri().path()));
+        let origin = request.origin().map(|origin| field::display(Untrusted(origin)));
+        tracing::debug!(number, %peer, path, origin, "open");
+        Ok(HeaderMap::new())
+    };
+    match server.acceptor.accept_with(tcp, look).await {
+        Ok(ws) => Some(ws),
+        Err(error) => {
+            tracing::debug!(number, %peer, %error, "no WebSocket");
+            None
+        }
+    }
+}
+
+/// One connection, from the first byte to the last.
+#[expect(clippy::manual_async_fn, reason = "it would hold its arguments twice: as such, and as variables")]
+fn connection(
+    mut slot: Slot,
+    number: u64,
+    handshake: impl Future<Output = Option<WebSocket<TcpStream>>> + Unpin + Send,
+) -> impl Future<Output = ()> + Send {
+    async move {
+        // A client that is in its handshake when the server stops is let go: it has no WebSocket to close yet.
+        let Some(Some(mut ws)) = slot.unless_stopping(handshake).await else { return };
+        let end = loop {
+            // Matched within the block, so that what was received isn't held a second time while it is sent.
+            let message = {
+                let recv = pin!(ws.recv());
+                match slot.unless_stopping(recv).await {
+                    Some(Ok(Some(message))) => message,
+                    Some(Ok(None)) => break Some(Ok(())),
+                    Some(Err(error)) => break Some(Err(error)),
+                    None => break None,
+                }
+            };
+            if let Err(error) = ws.send(message).await {
+                return tracing::debug!(number, %error, "failed");
+            }
+        };
+        let end = match end {
+            Some(end) => end,
+            None => ws.close(CloseFrame::from(CloseCode::GOING_AWAY)).await,
+        };
+        match end {
+            Ok(()) => tracing::debug!(number, ended = ws.ended().map(field::debug), "closed"),
+            Err(error) => tracing::debug!(number, %error, "failed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bowline_core::connection::Config;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connections_task_is_little_more_than_its_web_socket() {
+        let server: &'static Server =
+            Box::leak(Box::new(Server { acceptor: Acceptor::new().config(Config::default()), slots: Slots::new(1) }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let tcp = TcpStream::connect(address).await.expect("it accepts");
+        let slot = server.slots.try_take().expect("free");
+        let task = connection(slot, 1, Box::pin(handshake(server, 1, tcp, address)));
+        let own = size_of_val(&task) - size_of::<WebSocket<TcpStream>>();
+        assert!(own <= 240, "{own} bytes");
+    }
+}

@@ -1,0 +1,186 @@
+//! What to do, once every flag is checked.
+
+use std::io::{self, IsTerminal};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use bowline_core::Limits;
+use bowline_core::connection::{Config, Keepalive};
+use bowline_core::handshake::{ClientRequest, RequestError};
+use bowline_core::message::deflate::DeflateConfig;
+use http::{HeaderName, HeaderValue};
+
+use crate::args::{ConnectArgs, EchoArgs};
+use crate::descriptors;
+use crate::failure::Failure;
+
+/// What `bowline echo` is to do.
+#[derive(Debug)]
+pub(crate) struct EchoPlan {
+    /// `HOST:PORT`.
+    pub(crate) listen: String,
+    /// Threads that serve; 1 for one thread in all.
+    pub(crate) threads: usize,
+    /// Below the descriptor limit.
+    pub(crate) max_connections: u32,
+    /// How long a shutdown may take.
+    pub(crate) close_timeout: Duration,
+    /// Of every connection.
+    pub(crate) config: Config,
+}
+
+impl EchoPlan {
+    pub(crate) fn new(args: EchoArgs) -> Result<Self, Failure> {
+        check_address(&args.listen)?;
+        let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
+        let max_connections = max_connections(args.max_connections, descriptors::raise_limit())?;
+        let limits = Limits::default()
+            .max_message_size(args.max_message_size)
+            .max_frame_size(args.max_frame_size)
+            .max_fragments(args.max_fragments as usize)
+            .close_timeout(args.close_timeout)
+            .handshake_timeout(args.handshake_timeout);
+        let config = with_deflate(Config::default().limits(limits), args.deflate);
+        let config = match args.ping_interval {
+            Duration::ZERO => return Err(Failure::Usage("--ping-interval is 0; write `off` for no pings".to_owned())),
+            Duration::MAX => config.keepalive(None),
+            interval => {
+                config.keepalive(Some(Keepalive::default().ping_interval(interval).ping_timeout(args.ping_timeout)))
+            }
+        };
+        Ok(Self { listen: args.listen, threads, max_connections, close_timeout: args.close_timeout, config })
+    }
+}
+
+fn check_address(address: &str) -> Result<(), Failure> {
+    let (host, port) = address.rsplit_once(':').unwrap_or_default();
+    // A bare IPv6 address would otherwise lose its last group to the port.
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    if host.is_empty() || port.parse::<u16>().is_err() || host.contains(':') && !bracketed {
+        return Err(Failure::Usage(format!(
+            "--listen {address:?} is not HOST:PORT; write it as in 127.0.0.1:9001, localhost:9001 or [::]:9001"
+        )));
+    }
+    Ok(())
+}
+
+fn max_connections(wanted: Option<u32>, descriptor_limit: u64) -> Result<u32, Failure> {
+    let fit = descriptors::max_connections(descriptor_limit);
+    match wanted {
+        Some(wanted) if wanted > fit => Err(Failure::Usage(format!(
+            "--max-connections {wanted} is more than the {fit} that the limit of {descriptor_limit} open files has room \
+             for; raise it (ulimit -n, LimitNOFILE=), or ask for fewer"
+        ))),
+        Some(wanted) => Ok(wanted),
+        None => Ok(fit),
+    }
+}
+
+fn with_deflate(config: Config, deflate: bool) -> Config {
+    if deflate { config.deflate(DeflateConfig::default()) } else { config }
+}
+
+/// What `bowline connect` is to do.
+#[derive(Debug)]
+pub(crate) struct ConnectPlan {
+    pub(crate) url: String,
+    /// The URL as it may be shown: without user and password.
+    pub(crate) shown_url: String,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) subprotocols: Vec<String>,
+    /// Of the connection.
+    pub(crate) config: Config,
+    /// Longest message in bytes; so a line is, or its hex digits twice that.
+    pub(crate) max_message_size: usize,
+    /// Lines are hex digits of binary messages.
+    pub(crate) binary: bool,
+    /// How long to go on receiving once standard input has ended; `None` for as long as the peer likes.
+    pub(crate) wait: Option<Duration>,
+    /// How often to ping.
+    pub(crate) ping: Option<Duration>,
+    /// Standard output is a terminal: what a peer sends must not command it.
+    pub(crate) escape: bool,
+}
+
+impl ConnectPlan {
+    pub(crate) fn new(args: ConnectArgs) -> Result<Self, Failure> {
+        check_request(&args).map_err(|error| Failure::Usage(explain_request(&args.url, &error)))?;
+        if args.ping.is_some_and(|period| period < MIN_PING) {
+            return Err(Failure::Usage(
+                "--ping is under 100ms; servers take more than a few a second for an attack".to_owned(),
+            ));
+        }
+        let limits = Limits::default().max_message_size(args.max_message_size);
+        Ok(Self {
+            shown_url: without_user_information(&args.url),
+            url: args.url,
+            headers: args.headers,
+            subprotocols: args.subprotocols,
+            config: with_deflate(Config::default().limits(limits), args.deflate),
+            max_message_size: args.max_message_size,
+            binary: args.binary,
+            wait: (args.wait != Duration::MAX).then_some(args.wait),
+            ping: args.ping,
+            escape: io::stdout().is_terminal(),
+        })
+    }
+}
+
+/// Bowline's own servers bear 50 control frames a second; others bear fewer.
+const MIN_PING: Duration = Duration::from_millis(100);
+
+/// Whether such a request can be made at all: the connector would tell only once it is too late for a usage error.
+fn check_request(args: &ConnectArgs) -> Result<(), RequestError> {
+    let mut request = ClientRequest::new(&args.url)?.subprotocols(&args.subprotocols)?;
+    for (name, value) in &args.headers {
+        request = request.header(name.clone(), value.clone())?;
+    }
+    Ok(())
+}
+
+fn explain_request(url: &str, error: &RequestError) -> String {
+    if matches!(error, RequestError::InvalidUri) && !url.contains("://") {
+        return format!("{url:?} is no URL; write it as ws://{url}");
+    }
+    error.to_string()
+}
+
+fn without_user_information(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_host_and_a_port() {
+        for address in ["127.0.0.1:0", "localhost:9001", "[::]:9001"] {
+            assert!(check_address(address).is_ok(), "{address}");
+        }
+        for address in ["", "9001", ":9001", "localhost", "localhost:", "localhost:65536", "::1:9001", "a:b:1"] {
+            assert!(check_address(address).is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn connections_stay_below_the_descriptor_limit() {
+        assert_eq!(max_connections(None, 1024).ok(), Some(896));
+        assert_eq!(max_connections(Some(896), 1024).ok(), Some(896));
+        assert!(max_connections(Some(897), 1024).is_err());
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (url, shown) in [
+            ("ws://a:1/b@c?d@e", "ws://a:1/b@c?d@e"),
+            ("wss://user:pass@word@a/b", "wss://a/b"),
+            ("ws://user:password@[::1]?q", "ws://[::1]?q"),
+        ] {
+            assert_eq!(without_user_information(url), shown);
+        }
+    }
+}
