@@ -8,8 +8,7 @@ use bowline_core::{CloseCode, CloseFrame, Message, stream};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = env::args().nth(1).unwrap_or_else(|| "ws://127.0.0.1:9001/".to_owned());
-    let address = url.trim_start_matches("ws://").trim_end_matches('/').to_owned();
-    let mut ws = stream::Connector::new().handshake(&url, tokio::net::TcpStream::connect(address).await?).await?;
+    let mut ws = stream::connect(&url).await?;
 
     for message in [Message::text("a bowline holds under load"), Message::binary(vec![0xb0; 3])] {
         ws.send(message.clone()).await?;
