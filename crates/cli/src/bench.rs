@@ -4,8 +4,12 @@ use bowline_bench::{
     ConnectPlan, Content, Deflate, EchoPlan, Error, IdlePlan, MessageKind, Plan, Report, Target, Verdict,
 };
 use clap::{Args, Subcommand, ValueEnum};
+use std::error::Error as _;
+use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
+
+use crate::failure::Failure;
 
 /// Measure a WebSocket server.
 ///
@@ -120,14 +124,18 @@ enum DeflateArg {
 }
 
 /// Carries out what the flags say. An error is one that ended the run without a report.
-pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Error> {
-    let report = bowline_bench::run(&args.scenario.into_plan())?;
-    if args.json {
-        println!("{}", report.to_json()?);
-    } else {
-        print!("{report}");
-    }
+pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
+    let report = bowline_bench::run(&args.scenario.into_plan()).map_err(|error| failure(&error))?;
+    let text = if args.json { report.to_json().map_err(|error| failure(&error))? + "\n" } else { report.to_string() };
+    stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| Failure::Runtime(format!("can't print the report: {error}")))?;
     Ok(exit_code(&report))
+}
+
+fn failure(error: &Error) -> Failure {
+    let source = error.source().map(|source| format!(" ({source})")).unwrap_or_default();
+    Failure::Runtime(format!("{error}{source}"))
 }
 
 fn exit_code(report: &Report) -> ExitCode {

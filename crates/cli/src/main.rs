@@ -1,6 +1,7 @@
 //! The binary `bowline`: flags → checked plan → run.
 
 mod args;
+mod bench;
 mod connect;
 mod descriptors;
 mod echo;
@@ -36,5 +37,6 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             log::init(args.log.filter.as_deref())?;
             connect::run(&ConnectPlan::new(args)?)
         }
+        Command::Bench(args) => bench::run(args),
     }
 }

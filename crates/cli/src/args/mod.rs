@@ -8,6 +8,8 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use http::{HeaderName, HeaderValue};
 
+use crate::bench::BenchArgs;
+
 use self::value::{Size, parse_duration, parse_header, parse_size, parse_wait};
 
 const STYLES: Styles = Styles::styled()
@@ -16,7 +18,7 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// WebSocket from the command line: an echo server and an interactive client
+/// WebSocket from the command line: an echo server, an interactive client, a load generator
 #[derive(Debug, Parser)]
 #[command(name = "bowline", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true)]
 #[command(arg_required_else_help = true, subcommand_required = true, after_help = EXAMPLES)]
@@ -43,6 +45,8 @@ pub(crate) enum Command {
     /// Talk to a WebSocket server: lines of standard input out, messages in
     #[command(after_help = CONNECT_EXAMPLES)]
     Connect(ConnectArgs),
+    /// Measure a WebSocket server: echo, idle connections, handshakes
+    Bench(BenchArgs),
 }
 
 const ECHO_EXAMPLES: &str = "\

@@ -1,6 +1,6 @@
 //! Control frames: the peer's budget of them, the Pong that is owed, and Close (RFC 6455 §5.5).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -18,24 +18,27 @@ pub(super) struct ControlBudget {
     pub(super) partial: Vec<u8>,
     /// The answer to the latest Ping, until it can be queued between two frames.
     pub(super) pong: Option<Bytes>,
+    /// How many bytes will have been written once the last queued Pong has.
+    pong_ends_at: u64,
     left: u32,
     refilled: Option<Instant>,
 }
 
 impl ControlBudget {
     pub(super) const fn new(rate: u32) -> Self {
-        Self { partial: Vec::new(), pong: None, left: rate.saturating_mul(2), refilled: None }
+        Self { partial: Vec::new(), pong: None, pong_ends_at: 0, left: rate.saturating_mul(2), refilled: None }
     }
 
     /// Takes one from the budget: `rate` a second, with a burst of twice as many.
     fn spend(&mut self, rate: u32, now: Instant) -> Result<(), LimitExceeded> {
-        let since = self.refilled.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
-        let earned = (since * f64::from(rate)).min(f64::from(u32::MAX));
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded by the line above")]
+        let refilled = *self.refilled.get_or_insert(now);
+        let earned = now.saturating_duration_since(refilled).as_secs_f64() * f64::from(rate);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and is not negative")]
         let earned = earned as u32;
-        if earned > 0 || self.refilled.is_none() {
+        if earned > 0 {
             self.left = self.left.saturating_add(earned).min(rate.saturating_mul(2));
-            self.refilled = Some(now);
+            // The time that has earned only a part of the next one still counts for it.
+            self.refilled = Some(refilled + Duration::from_secs_f64(f64::from(earned) / f64::from(rate)));
         }
         self.left = self.left.checked_sub(1).ok_or(LimitExceeded::new(Limit::ControlFrames, rate as usize))?;
         Ok(())
@@ -67,13 +70,16 @@ impl Connection {
         Ok(Event::Ping(payload))
     }
 
-    /// Queues the Pong that is owed, unless frames wait that would hold it up: then it waits for them in its own place,
-    /// where the next Ping's replaces it, so that a peer that pings and doesn't read costs one Pong.
+    /// Queues the Pong that is owed, unless the one before it still waits to be written: then it waits in its own place,
+    /// where the next Ping's replaces it, so that a peer that pings and doesn't read costs two Pongs. Other frames that
+    /// wait don't hold it up, for where there are always some, it would never be sent.
     pub(super) fn queue_pong(&mut self) {
-        if self.output.is_empty()
+        if self.control.pong.is_some()
+            && self.output.total_written() >= self.control.pong_ends_at
             && let Some(payload) = self.control.pong.take()
         {
             self.queue_control(Opcode::Pong, &payload);
+            self.control.pong_ends_at = self.output.total_written() + self.output.len() as u64;
         }
     }
 

@@ -17,15 +17,37 @@ pub(super) struct Deadlines {
     pub(super) heard: bool,
     next_ping: Option<Instant>,
     pong_by: Option<Instant>,
-    pub(super) message_by: Option<Instant>,
+    message_by: Option<Instant>,
     close_by: Option<Instant>,
+    /// The earliest of these.
+    first: Option<Instant>,
     ping: Option<(u32, Instant)>,
     round_trip: Option<Duration>,
 }
 
 impl Deadlines {
     pub(super) fn new(keepalive: Option<Keepalive>, now: Instant) -> Self {
-        Self { next_ping: keepalive.and_then(|keepalive| next_ping(keepalive, now)), ..Self::default() }
+        let next_ping = keepalive.and_then(|keepalive| next_ping(keepalive, now));
+        Self { next_ping, first: next_ping, ..Self::default() }
+    }
+
+    /// Finds the earliest, after any of them has changed.
+    fn sort(&mut self) {
+        self.first = [self.next_ping, self.pong_by, self.message_by, self.close_by].into_iter().flatten().min();
+    }
+
+    /// A message has begun; it has a deadline already if it began before.
+    pub(super) fn message_began(&mut self, deadline: impl FnOnce() -> Option<Instant>) {
+        if self.message_by.is_none() {
+            self.message_by = deadline();
+            self.sort();
+        }
+    }
+
+    pub(super) fn message_ended(&mut self) {
+        if self.message_by.take().is_some() {
+            self.sort();
+        }
     }
 
     /// The connection has ended: nothing is due any more.
@@ -36,6 +58,7 @@ impl Deadlines {
     pub(super) fn close_by(&mut self, deadline: Option<Instant>) {
         self.end();
         self.close_by = deadline;
+        self.sort();
     }
 
     pub(super) fn pong_came(&mut self, payload: &Bytes, now: impl Fn() -> Instant) {
@@ -55,10 +78,10 @@ fn next_ping(keepalive: Keepalive, now: Instant) -> Option<Instant> {
 
 impl Connection {
     /// When [`handle_timeout`](Self::handle_timeout) is due next; ask again after every call.
+    #[inline]
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let Deadlines { next_ping, pong_by, message_by, close_by, .. } = self.deadlines;
-        [next_ping, pong_by, message_by, close_by].into_iter().flatten().min()
+    pub const fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.first
     }
 
     /// Does what is due: queues a Ping, or fails the connection.
@@ -87,6 +110,7 @@ impl Connection {
         {
             self.keepalive_ping(keepalive, now);
         }
+        self.deadlines.sort();
         Ok(())
     }
 

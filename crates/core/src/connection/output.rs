@@ -20,6 +20,7 @@ pub struct Output {
     /// Payloads, each with the place in `buffer` before which it goes.
     shared: VecDeque<(usize, Bytes)>,
     shared_len: usize,
+    total_written: u64,
 }
 
 impl Output {
@@ -35,6 +36,11 @@ impl Output {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many bytes have been written, ever.
+    pub(crate) const fn total_written(&self) -> u64 {
+        self.total_written
     }
 
     /// The buffer to append small frames to.
@@ -86,6 +92,7 @@ impl Output {
     #[inline]
     pub fn advance(&mut self, mut count: usize) {
         debug_assert!(count <= self.len());
+        self.total_written += count as u64;
         while let Some((at, bytes)) = self.shared.front_mut() {
             let before = *at - self.written;
             if count < before {
@@ -112,6 +119,7 @@ impl Output {
 
     /// Forgets what waits: nobody is there to take it.
     pub fn clear(&mut self) {
+        self.total_written += self.len() as u64;
         self.release();
     }
 

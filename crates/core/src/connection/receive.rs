@@ -83,6 +83,13 @@ impl Connection {
         self.next_event(input, now).map_err(|error| self.fail(error))
     }
 
+    /// Whether [`receive`](Self::receive) may give an event without more input.
+    #[inline]
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        self.incoming.as_ref().is_some_and(|incoming| incoming.is_pending())
+    }
+
     /// The byte stream has ended: [`Error::Abnormal`] unless the closing handshake was done.
     ///
     /// # Errors
@@ -91,9 +98,10 @@ impl Connection {
         if self.state == State::Closed {
             return Ok(());
         }
+        let by_peer = self.state == State::Open;
         self.state = State::Closed;
         self.deadlines.end();
-        self.ended = Some(Box::new(Ended { by_peer: true, clean: false, frame: None }));
+        self.ended = Some(Box::new(Ended { by_peer, clean: false, frame: None }));
         Err(Error::Abnormal)
     }
 
@@ -213,7 +221,7 @@ impl Connection {
 
     fn end_of_frame(&mut self, fin: bool) -> Result<Option<Message>, Error> {
         let Some(incoming) = self.incoming.take_if(|_| fin) else { return Ok(None) };
-        self.deadlines.message_by = None;
+        self.deadlines.message_ended();
         Ok(Some(incoming.finish()?))
     }
 
@@ -254,11 +262,9 @@ impl Connection {
 
     /// A message that has begun must end in time.
     fn limit_message_time(&mut self, now: impl Fn() -> Instant) {
-        if self.incoming.as_ref().is_some_and(|incoming| !incoming.is_in_pieces())
-            && self.deadlines.message_by.is_none()
-            && self.state == State::Open
-        {
-            self.deadlines.message_by = now().checked_add(self.config.limits.message_timeout);
+        if self.incoming.as_ref().is_some_and(|incoming| !incoming.is_in_pieces()) && self.state == State::Open {
+            let allowed = self.config.limits.message_timeout;
+            self.deadlines.message_began(|| now().checked_add(allowed));
         }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Incoming {
     /// Handed on in pieces, so that `payload` holds only what has not been handed on.
     in_pieces: bool,
     fragments: usize,
+    /// Payload bytes that the headers so far announced, as on the wire.
+    announced: u64,
     payload: Vec<u8>,
     /// In pieces: compressed bytes that have not been inflated.
     pending: Vec<u8>,
@@ -55,6 +57,7 @@ impl Incoming {
             compressed,
             in_pieces,
             fragments: 0,
+            announced: 0,
             payload: Vec::new(),
             pending: Vec::new(),
             more: false,
@@ -81,10 +84,20 @@ impl Incoming {
         if self.in_pieces {
             return Ok(());
         }
-        if self.fragments > limits.max_fragments {
+        // A message has a frame at least: one that comes whole in it is not counted at all.
+        if self.fragments > limits.max_fragments.max(1) {
             return Err(LimitExceeded::new(Limit::Fragments, limits.max_fragments));
         }
-        if self.compressed { Ok(()) } else { check_size(self.payload.len() as u64, len, limits) }
+        let before = self.announced;
+        self.announced = before.saturating_add(len);
+        if !self.compressed {
+            return check_size(before, len, limits);
+        }
+        // Compressed bytes that can't be within the limit are refused by the header, too.
+        if self.announced > Bounds::assembled(limits).max_input() {
+            return Err(LimitExceeded::new(Limit::MessageSize, limits.max_message_size));
+        }
+        Ok(())
     }
 
     /// Adds payload bytes.
@@ -96,17 +109,19 @@ impl Incoming {
         limits: &Limits,
     ) -> Result<(), Error> {
         let start = self.payload.len();
+        let mut inflated = Ok(Inflated::Done);
         if let (true, Some(deflate)) = (self.compressed, deflate) {
             let bounds = Bounds::assembled(limits);
-            while deflate.inflate(&mut bytes, place.is_last(), &mut self.payload, &bounds)? == Inflated::More {}
+            inflated = deflate.inflate(&mut bytes, place.is_last(), &mut self.payload, &bounds);
         } else {
             self.reserve(bytes.len(), place);
             self.payload.extend_from_slice(bytes);
         }
+        // What came out before an error is judged first, as it is where the bytes come one at a time.
         if self.kind == Kind::Text {
             self.utf8.check(&self.payload[start..])?;
         }
-        Ok(())
+        inflated.map(|_| ())
     }
 
     /// Makes room: for all that is announced, as far as that is in proportion to what has come.
@@ -155,7 +170,12 @@ impl Incoming {
         let mut input = self.pending.as_slice();
         let mut out = Vec::new();
         let bounds = Bounds::streamed(limits);
-        let inflated = deflate.inflate(&mut input, place.is_last(), &mut out, &bounds)?;
+        let inflated = deflate.inflate(&mut input, place.is_last(), &mut out, &bounds);
+        if inflated.is_err() && self.kind == Kind::Text {
+            // As in `push`.
+            self.utf8.check(&out)?;
+        }
+        let inflated = inflated?;
         let used = self.pending.len() - input.len();
         self.pending.drain(..used);
         self.more = inflated == Inflated::More;

@@ -19,30 +19,50 @@ use crate::{
     error::Timeout,
 };
 
+/// What a step came to.
+pub(super) enum Step {
+    Event(Event),
+    /// Something happened that isn't an event.
+    Again,
+    End,
+}
+
 impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// The next event, or `None` after the end.
-    #[inline]
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Error>> {
-        if let Some(event) = self.parked.take() {
-            return Poll::Ready(Ok(Some(*event)));
-        }
         loop {
-            if let Some(event) = self.next_event() {
-                self.input.settle();
-                return Poll::Ready(Ok(Some(event)));
-            }
-            if self.closing.is_some() {
-                return self.poll_closing(cx).map(|result| result.map(|()| None));
-            }
-            // Whatever is queued leaves before this end waits.
-            if let Poll::Ready(Err(_)) = self.poll_write_out(cx) {
-                // The peer takes nothing more, but what it sent before may still be read; reading will tell the end.
-                self.connection.discard_output();
-            }
-            if self.poll_fill(cx).is_pending() {
-                ready!(self.poll_due(cx));
+            match ready!(self.poll_step(cx))? {
+                Step::Event(event) => return Poll::Ready(Ok(Some(event))),
+                Step::End => return Poll::Ready(Ok(None)),
+                Step::Again => {}
             }
         }
+    }
+
+    /// One step towards the next event: from what is here, else by waiting for more.
+    #[inline]
+    pub(super) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<Step, Error>> {
+        if let Some(event) = self.parked.take() {
+            return Poll::Ready(Ok(Step::Event(*event)));
+        }
+        if (!self.input.is_empty() || self.connection.has_more())
+            && let Some(event) = self.next_event()
+        {
+            self.input.settle();
+            return Poll::Ready(Ok(Step::Event(event)));
+        }
+        if self.closing.is_some() {
+            return self.poll_closing(cx).map_ok(|()| Step::End);
+        }
+        // Whatever is queued leaves before this end waits.
+        if let Poll::Ready(Err(_)) = self.poll_write_out(cx) {
+            // The peer takes nothing more, but what it sent before may still be read; reading will tell the end.
+            self.connection.discard_output();
+        }
+        if self.poll_fill(cx).is_pending() {
+            ready!(self.poll_due(cx));
+        }
+        Poll::Ready(Ok(Step::Again))
     }
 
     /// The next event that needs no more bytes.

@@ -10,7 +10,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{closing::Closing, timer::Timer};
+use super::{closing::Closing, drive::Step, timer::Timer};
 use crate::{
     Error, Message, SendError,
     buffer::Input,
@@ -239,11 +239,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
             if let Some(message) = self.take_plain() {
                 return Poll::Ready(Ok(Some(message)));
             }
-            return Poll::Ready(Ok(match ready!(self.poll_event(cx))? {
-                Some(Event::Message(message)) => Some(message),
-                Some(_) => continue,
-                None => None,
-            }));
+            match ready!(self.poll_step(cx))? {
+                Step::Event(Event::Message(message)) => return Poll::Ready(Ok(Some(message))),
+                Step::End => return Poll::Ready(Ok(None)),
+                Step::Event(_) | Step::Again => {}
+            }
         }
     }
 

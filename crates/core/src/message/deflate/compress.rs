@@ -72,7 +72,8 @@ impl Compressing {
 /// Compresses all of `payload` and all that the codec holds back, up to a byte's bound.
 fn flush(compressor: &mut Compressor, mut payload: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
     let codec = &mut compressor.codec;
-    out.reserve(payload.len().clamp(MIN_ROOM, FIRST_ROOM));
+    // More than a short payload can become: a flush that fills its room exactly is followed by an empty block too many.
+    out.reserve((payload.len() + payload.len() / 8).min(FIRST_ROOM) + MIN_ROOM);
     loop {
         let (taken, length) = (codec.total_in(), out.len());
         let status = codec.compress_vec(payload, out, FlushCompress::Sync).map_err(internal)?;

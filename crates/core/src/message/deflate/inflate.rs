@@ -72,11 +72,11 @@ impl Inflating {
         out: &mut Vec<u8>,
         bounds: &Bounds,
     ) -> Result<Inflated, Error> {
-        let received = self.taken.saturating_add(input.len() as u64);
-        bounds.check_input(received)?;
+        bounds.check_input(self.taken.saturating_add(input.len() as u64))?;
         let start = out.len();
         loop {
-            let allowed = bounds.check_output(received, self.given)?;
+            // Counted by what the codec has taken, not by what has come: else how the bytes came would decide.
+            let allowed = bounds.check_output(self.taken, self.given)?;
             let wanted = bounds.call.saturating_sub(out.len() - start);
             if wanted == 0 {
                 return Ok(Inflated::More);
@@ -86,7 +86,7 @@ impl Inflating {
             grow(out, input.len(), excess.min(wanted));
             let step = self.step(codec, input, out)?;
             if out.len() < out.capacity() && input.is_empty() {
-                bounds.check_output(received, self.given)?;
+                bounds.check_output(self.taken, self.given)?;
                 return Ok(Inflated::Done);
             }
             // Each step takes, gives or ends something, else none of the following would either.
@@ -153,9 +153,9 @@ impl Bounds {
         if received > self.max_input() { Err(exceeded(Limit::MessageSize, self.message)) } else { Ok(()) }
     }
 
-    /// F8: the output allowed after `received` bytes of input, if no more was `given`.
-    fn check_output(&self, received: u64, given: u64) -> Result<u64, Error> {
-        let ratio = received.saturating_mul(self.ratio as u64).max(FREE_OUTPUT);
+    /// F8: the output allowed for `taken` bytes of input, if no more was `given`.
+    fn check_output(&self, taken: u64, given: u64) -> Result<u64, Error> {
+        let ratio = taken.saturating_mul(self.ratio as u64).max(FREE_OUTPUT);
         if given > self.message as u64 {
             return Err(exceeded(Limit::MessageSize, self.message));
         }
