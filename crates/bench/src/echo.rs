@@ -134,13 +134,13 @@ impl Load {
         self.sending = false;
         let mut events = Events::with_capacity(1024);
         let mut last = (Instant::now(), self.answered);
-        // One more turn when all has come shows what came too much.
         while self.outstanding > 0 && last.0.elapsed() < timeout {
             self.turn(&mut events, timeout.saturating_sub(last.0.elapsed()))?;
             if self.answered != last.1 {
                 last = (Instant::now(), self.answered);
             }
         }
+        // One more turn when all has come shows what came too much.
         self.turn(&mut events, Duration::from_millis(20).min(timeout))
     }
 

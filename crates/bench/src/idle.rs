@@ -53,7 +53,8 @@ pub(crate) fn run(plan: &IdlePlan) -> Result<IdleReport, Error> {
                 tcp_per_connection: each(Some(before.1), Some(after.1), plan)?,
             })
         }),
-        verdict: Verdict::of(&faults, &opening.client),
+        // A busy load generator opens more slowly; what a connection weighs is the same.
+        verdict: if faults.any() { Verdict::Faulty } else { Verdict::Fine },
         faults,
     })
 }

@@ -140,3 +140,73 @@ impl Lane {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EchoPlan;
+
+    /// A lane with `in_flight` messages of 16 bytes sent, and its cycle.
+    fn lane(in_flight: usize) -> (Lane, Cycle) {
+        let mut plan = EchoPlan::new("ws://127.0.0.1/".parse().unwrap());
+        (plan.size, plan.in_flight) = (16, in_flight);
+        let cycle = Cycle::new(&plan).unwrap();
+        let mut lane = Lane::new(false);
+        lane.queue(in_flight, &cycle);
+        lane.wrote(in_flight * cycle.frame_len(0), &cycle);
+        (lane, cycle)
+    }
+
+    #[test]
+    fn any_split_of_the_answers_counts_the_same() {
+        for piece in [1, 7, 18, 19, 500] {
+            // More than one period.
+            let (mut lane, cycle) = lane(100);
+            let mut faults = Faults::default();
+            let answers = cycle.incoming(0).unwrap()[..100 * 18].to_vec();
+            for bytes in answers.chunks(piece) {
+                lane.receive(bytes, &cycle, &mut faults).unwrap();
+                assert!(lane.parser.is_none(), "an expected byte was parsed");
+            }
+            assert_eq!((lane.outstanding(), faults.any()), (0, false), "{piece}: {faults}");
+        }
+    }
+
+    #[test]
+    fn after_an_unexpected_frame_the_fast_path_goes_on_at_the_right_place() {
+        let (mut lane, cycle) = lane(10);
+        let mut faults = Faults::default();
+        let answers = cycle.incoming(0).unwrap()[..10 * 18].to_vec();
+        let (first, second) = answers.split_at(3 * 18);
+        // In the middle of the fourth answer a read ends; it turns out to be wrong.
+        let mut wrong = second[..18].to_vec();
+        wrong[17] ^= 1;
+        for bytes in [first, &wrong[..9], &wrong[9..], &second[18..]] {
+            lane.receive(bytes, &cycle, &mut faults).unwrap();
+        }
+        assert!(lane.parser.is_none());
+        assert_eq!((lane.outstanding(), faults.wrong, faults.lost + faults.doubled), (0, 1, 0), "{faults}");
+    }
+
+    #[test]
+    fn an_answer_to_nothing_is_doubled() {
+        let (mut lane, cycle) = lane(1);
+        let mut faults = Faults::default();
+        // The right bytes, but for two messages, and only one was sent.
+        lane.receive(&cycle.incoming(0).unwrap()[..36], &cycle, &mut faults).unwrap();
+        assert_eq!((faults.doubled, lane.outstanding()), (1, 0), "{faults}");
+    }
+
+    #[test]
+    fn a_pong_waits_for_the_end_of_a_frame() {
+        let (mut lane, cycle) = lane(1);
+        lane.queue(2, &cycle);
+        lane.wrote(5, &cycle);
+        lane.receive(&[0x89, 0], &cycle, &mut Faults::default()).unwrap();
+        assert_eq!(lane.to_write(&cycle).len(), cycle.frame_len(1) - 5);
+        lane.wrote(cycle.frame_len(1) - 5, &cycle);
+        assert_eq!(lane.to_write(&cycle)[0], 0x8a);
+        lane.wrote(6, &cycle);
+        assert_eq!(lane.to_write(&cycle).len(), cycle.frame_len(2));
+    }
+}

@@ -151,6 +151,13 @@ impl From<CloseCode> for CloseFrame {
     }
 }
 
+/// So that `close(CloseCode::GOING_AWAY)` needs no more words than that.
+impl From<CloseCode> for Option<CloseFrame> {
+    fn from(code: CloseCode) -> Self {
+        Some(code.into())
+    }
+}
+
 impl fmt::Display for CloseFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.code)?;

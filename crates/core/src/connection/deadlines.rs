@@ -114,6 +114,13 @@ impl Connection {
         Ok(())
     }
 
+    /// Nothing has been read for reasons of this end, so that the peer's silence isn't held against it: call it before
+    /// [`handle_timeout`](Self::handle_timeout).
+    pub const fn excuse_silence(&mut self) {
+        self.deadlines.heard = true;
+        self.deadlines.message_by = None;
+    }
+
     fn keepalive_ping(&mut self, keepalive: Keepalive, now: Instant) {
         let number = self.deadlines.ping.map_or(0, |(number, _)| number).wrapping_add(1);
         self.deadlines.ping = Some((number, now));

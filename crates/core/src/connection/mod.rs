@@ -137,6 +137,14 @@ impl Connection {
         self.output.clear();
     }
 
+    /// This end gives up: what waits to be written can't be, so that the end is no clean one.
+    pub fn abandon(&mut self) {
+        self.state = State::Closed;
+        self.deadlines.end();
+        let ended = self.ended.get_or_insert_with(|| Box::new(Ended { by_peer: false, clean: false, frame: None }));
+        ended.clean = false;
+    }
+
     /// How many bytes wait to be written.
     #[inline]
     #[must_use]

@@ -28,8 +28,10 @@ pub(super) struct Closing {
     /// The client lets the server close first.
     awaits_peer: bool,
     error: Option<Error>,
-    failed: bool,
-    deadline: Option<Instant>,
+    /// Nobody takes what is still queued. Otherwise the peer has at most ended its own side, and may wait for ours.
+    cut_off: bool,
+    /// Since when this phase waits.
+    since: Option<Instant>,
     discarded: usize,
 }
 
@@ -46,7 +48,7 @@ impl Closing {
     /// After a closing handshake.
     pub(super) const fn in_order(role: Role) -> Self {
         let awaits_peer = matches!(role, Role::Client);
-        Self { phase: Phase::Flush, awaits_peer, error: None, failed: false, deadline: None, discarded: 0 }
+        Self { phase: Phase::Flush, awaits_peer, error: None, cut_off: false, since: None, discarded: 0 }
     }
 
     /// After an error.
@@ -56,15 +58,16 @@ impl Closing {
             Error::Io(_) | Error::Timeout(Timeout::Write | Timeout::Close) => Phase::Done,
             _ => Phase::Flush,
         };
-        Self { phase, awaits_peer: false, error: Some(error), failed: true, deadline: None, discarded: 0 }
+        let cut_off = !matches!(error, Error::Abnormal);
+        Self { phase, awaits_peer: false, error: Some(error), cut_off, since: None, discarded: 0 }
     }
 
     pub(super) const fn is_done(&self) -> bool {
         matches!(self.phase, Phase::Done) && self.error.is_none()
     }
 
-    pub(super) const fn has_failed(&self) -> bool {
-        self.failed
+    pub(super) const fn is_cut_off(&self) -> bool {
+        self.cut_off
     }
 }
 
@@ -78,17 +81,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
                 Poll::Ready(next) => next,
                 Poll::Pending => {
                     ready!(self.poll_closing_deadline(phase, cx));
+                    if phase == Phase::Flush {
+                        self.give_up(Some(Timeout::Write.into()));
+                    }
                     Phase::Done
                 }
             };
             if let Some(closing) = &mut self.closing {
                 closing.phase = next;
-                closing.deadline = None;
+                closing.since = None;
             }
         }
         self.timer.stop();
         self.input.release();
-        self.connection.discard_output();
+        self.discard_output();
         Poll::Ready(self.closing.as_mut().and_then(|closing| closing.error.take()).map_or(Ok(()), Err))
     }
 
@@ -98,7 +104,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
             Phase::Flush => match ready!(self.poll_write_out(cx)) {
                 Ok(()) if awaits_peer => Phase::Await,
                 Ok(()) => Phase::Shutdown,
-                Err(_) => Phase::Done,
+                Err(_) => {
+                    self.give_up(None);
+                    Phase::Done
+                }
             },
             Phase::Await => {
                 ready!(self.poll_discard(cx));
@@ -117,11 +126,23 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     }
 
     fn poll_closing_deadline(&mut self, phase: Phase, cx: &mut Context<'_>) -> Poll<()> {
-        let allowed =
-            if phase == Phase::Flush { self.connection.config().limits.write_timeout } else { LINGER_TIMEOUT };
         let Some(closing) = &mut self.closing else { return Poll::Ready(()) };
-        let deadline = *closing.deadline.get_or_insert_with(|| now() + allowed);
-        self.timer.poll(Some(deadline), cx)
+        let deadline = if phase == Phase::Flush {
+            // A slow peer is no stalled one, here as before.
+            let since = self.stalled_since.unwrap_or_else(|| *closing.since.get_or_insert_with(now));
+            since.checked_add(self.connection.config().limits.write_timeout)
+        } else {
+            closing.since.get_or_insert_with(now).checked_add(LINGER_TIMEOUT)
+        };
+        self.timer.poll(deadline, cx)
+    }
+
+    /// What was queued before the end can't be written.
+    fn give_up(&mut self, error: Option<Error>) {
+        self.connection.abandon();
+        if let Some(closing) = &mut self.closing {
+            closing.error = closing.error.take().or(error);
+        }
     }
 
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -57,7 +57,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         // Whatever is queued leaves before this end waits.
         if let Poll::Ready(Err(_)) = self.poll_write_out(cx) {
             // The peer takes nothing more, but what it sent before may still be read; reading will tell the end.
-            self.connection.discard_output();
+            self.discard_output();
         }
         if self.poll_fill(cx).is_pending() {
             ready!(self.poll_due(cx));
@@ -148,20 +148,29 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         loop {
             if let Poll::Ready(written) = self.poll_write_out(cx) {
                 if written.is_err() {
-                    self.connection.discard_output();
+                    self.discard_output();
+                } else if self.lost {
+                    return Poll::Ready(Err(Error::Closed));
                 }
                 return Poll::Ready(written.map_err(Error::Io));
             }
             if self.connection.output_len() <= most && most > 0 {
                 return Poll::Ready(Ok(()));
             }
-            if self.closing.as_ref().is_some_and(|closing| closing.has_failed()) {
+            if self.closing.as_ref().is_some_and(|closing| closing.is_cut_off()) {
                 return Poll::Ready(Err(Error::Closed));
             }
             if self.poll_read_ahead(cx).is_pending() {
                 ready!(self.poll_due(cx));
             }
         }
+    }
+
+    /// Gives up what waits to be written; whoever waits for that is told.
+    pub(super) fn discard_output(&mut self) {
+        self.lost |= self.connection.output_len() > 0;
+        self.stalled_since = None;
+        self.connection.discard_output();
     }
 
     /// Reads while a write waits, as far as there is a place for what comes. Ready if the connection ended by it.
@@ -188,9 +197,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         let deadline = [self.connection.poll_timeout(), stalled].into_iter().flatten().min();
         ready!(self.timer.poll(deadline, cx));
         let now = now();
+        if self.parked.is_some() {
+            // Nothing more is read until it is taken, so that silence says nothing of the peer.
+            self.connection.excuse_silence();
+        }
         if stalled.is_some_and(|stalled| stalled <= now) {
-            let _ = self.connection.receive_eof();
-            self.connection.discard_output();
+            self.connection.abandon();
+            self.discard_output();
             self.start_failing(Timeout::Write.into());
         } else if let Err(error) = self.connection.handle_timeout(now) {
             self.start_failing(error);

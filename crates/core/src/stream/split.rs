@@ -112,7 +112,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Sender<IO> {
     /// # Cancel safety
     /// As [`WebSocket::feed`].
     pub async fn feed(&mut self, message: impl Into<Outgoing>) -> Result<(), SendError<Outgoing>> {
-        self.room().await.map_err(SendError::failed)?;
+        poll_fn(|cx| self.poll_room(cx)).await.map_err(SendError::failed)?;
         self.0.lock().connection.send(message)
     }
 
@@ -124,9 +124,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Sender<IO> {
     /// # Cancel safety
     /// As [`WebSocket::send_piece`].
     pub async fn send_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
-        self.room().await.map_err(SendError::failed)?;
-        self.0.lock().connection.send_piece(piece)?;
+        self.feed_piece(piece).await?;
         self.flush().await.map_err(SendError::failed)
+    }
+
+    /// Queues a piece of a message, once there is room for it, without writing it.
+    ///
+    /// # Errors
+    /// As [`WebSocket::feed_piece`].
+    ///
+    /// # Cancel safety
+    /// As [`WebSocket::feed_piece`].
+    pub async fn feed_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
+        poll_fn(|cx| self.poll_room(cx)).await.map_err(SendError::failed)?;
+        self.0.lock().connection.send_piece(piece)
     }
 
     /// Sends a Ping.
@@ -149,7 +160,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Sender<IO> {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.0.poll(Half::Sender, cx, WebSocket::poll_flush)).await
+        poll_fn(|cx| self.poll_flush(cx)).await
     }
 
     /// Begins the closing handshake and writes what is queued. The [`Receiver`] ends the handshake, and receives what
@@ -161,12 +172,38 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Sender<IO> {
     /// # Cancel safety
     /// As [`WebSocket::close`].
     pub async fn close(&mut self, frame: impl Into<Option<CloseFrame>>) -> Result<(), Error> {
+        self.start_close(frame.into());
+        poll_fn(|cx| self.poll_close(cx)).await
+    }
+
+    pub(super) fn start_close(&self, frame: Option<CloseFrame>) {
         self.0.lock().start_close(frame);
-        poll_fn(|cx| {
-            let alone = Arc::strong_count(&self.0) == 1;
-            self.0.poll(Half::Sender, cx, if alone { WebSocket::poll_close } else { WebSocket::poll_flush })
-        })
-        .await
+        // The receiver must heed `close_timeout` from now on.
+        self.0.waiting.wake_by_ref();
+    }
+
+    pub(super) fn poll_close(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let alone = Arc::strong_count(&self.0) == 1;
+        self.0.poll(Half::Sender, cx, if alone { WebSocket::poll_close } else { WebSocket::poll_flush })
+    }
+
+    pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.poll(Half::Sender, cx, WebSocket::poll_flush)
+    }
+
+    pub(super) fn queue(&self, message: impl Into<Outgoing>) -> Result<(), SendError<Outgoing>> {
+        self.0.lock().connection.send(message)
+    }
+
+    /// Waits until another message may be queued.
+    pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.poll(
+            Half::Sender,
+            cx,
+            |socket, cx| {
+                if socket.has_room() { Poll::Ready(Ok(())) } else { socket.poll_room(cx) }
+            },
+        )
     }
 
     /// Puts the halves of one WebSocket together again.
@@ -183,19 +220,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Sender<IO> {
             Err(_) => unreachable!("a WebSocket has two halves, and both are here"),
         }
     }
-
-    async fn room(&self) -> Result<(), Error> {
-        poll_fn(|cx| {
-            self.0.poll(
-                Half::Sender,
-                cx,
-                |socket, cx| {
-                    if socket.has_room() { Poll::Ready(Ok(())) } else { socket.poll_room(cx) }
-                },
-            )
-        })
-        .await
-    }
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Receiver<IO> {
@@ -207,7 +231,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Receiver<IO> {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.0.poll(Half::Receiver, cx, WebSocket::poll_recv)).await
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        self.0.poll(Half::Receiver, cx, WebSocket::poll_recv)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.0.lock().is_over()
     }
 
     /// The next event; `None` after the end.

@@ -46,6 +46,8 @@ pub struct WebSocket<IO> {
     pub(super) stalled_since: Option<Instant>,
     /// Bytes may wait inside of `io`.
     pub(super) unflushed: bool,
+    /// Something that was queued will never be written.
+    pub(super) lost: bool,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
@@ -66,6 +68,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
             timer: Timer::default(),
             stalled_since: None,
             unflushed: false,
+            lost: false,
         }
     }
 
@@ -184,9 +187,23 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// # Cancel safety
     /// As [`send`](Self::send).
     pub async fn send_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
-        poll_fn(|cx| self.poll_room(cx)).await.map_err(SendError::failed)?;
-        self.connection.send_piece(piece)?;
+        self.feed_piece(piece).await?;
         poll_fn(|cx| self.poll_flush(cx)).await.map_err(SendError::failed)
+    }
+
+    /// Queues a piece of a message, once there is room for it, without writing it. Unlike
+    /// [`send_piece`](Self::send_piece), it tells the caller whether the piece went, even where it is dropped.
+    ///
+    /// # Errors
+    /// As [`send_piece`](Self::send_piece).
+    ///
+    /// # Cancel safety
+    /// If dropped before it is done, the piece is not sent: send it again.
+    pub async fn feed_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
+        if !self.has_room() {
+            poll_fn(|cx| self.poll_room(cx)).await.map_err(SendError::failed)?;
+        }
+        self.connection.send_piece(piece)
     }
 
     /// Sends a Ping of at most 125 bytes; its Pong comes as an [`Event::Pong`]. Keepalive sends its own.
