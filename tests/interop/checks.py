@@ -14,6 +14,10 @@ SIZES = (0, 1, 125, 126, 127, 65535, 65536, 1 << 20)
 # Codes that an application may send (RFC 6455 §7.4), each echoed by the other side.
 CLOSE_CODES = (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999)
 
+# 1 MiB of text that every server can make, and that deflate makes smaller four times, not the hundred it may.
+LARGE = ",".join(map(str, range(200_000)))[: 1 << 20]
+PRINTABLE = bytes(33 + byte % 94 for byte in range(256))
+
 
 def equal(got: object, want: object, what: str = "value") -> None:
     """Fails unless `got` is `want`; long values are shortened in the message."""
@@ -59,8 +63,11 @@ class Checks:
 
 
 def text_of(size: int) -> str:
-    """A text of `size` bytes that is not the same everywhere, so that a lost or doubled piece shows."""
-    return "".join(chr(33 + (i * 7 + i // 94) % 94) for i in range(size))
+    """A text of `size` bytes that is not the same everywhere, so that a lost or doubled piece shows.
+
+    Deflate makes it a little smaller, not a hundred times: that is what `max_inflate_ratio` refuses.
+    """
+    return bytes_of(size).translate(PRINTABLE).decode()
 
 
 def bytes_of(size: int) -> bytes:

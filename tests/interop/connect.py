@@ -6,12 +6,13 @@ the opening handshake came to; `/refuse` answers 403; `/drop` cuts the connectio
 """
 
 import asyncio
+import os
 import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from checks import SECONDS, Checks, equal, text_of, true
+from checks import LARGE, SECONDS, Checks, equal, text_of, true
 
 HERE = Path(__file__).resolve().parent
 # One end of a pipe that stays open: the client must end because of the server, not for want of input.
@@ -125,7 +126,7 @@ async def against(bench: Bench, server: str, deflate: bool) -> bool:
     await check("hex as binary", echoes, "00ff\nde ad be ef\n\n", "0x00ff\n0xdeadbeef\n0x\n", "--binary")
     await check("binary is printed as hex", prints, "/binary", "0x0001feff\n0x\n")
     await check("500 messages, then a close", prints, "/burst", "".join(f"{n} {'again ' * (n % 50)}\n" for n in range(500)))
-    await check("a message of 1 MiB", prints, "/large", "x" * (1 << 20) + "\n")
+    await check("a message of 1 MiB", prints, "/large", LARGE + "\n")
     await check("a ping is answered", prints, "/ping", "pong\n")
     if server == "aiohttp":
         checks.skip(f"connect, {server}: a message in fragments", "aiohttp can't send one")
@@ -148,7 +149,8 @@ async def against_others(binary: str, node: str | None) -> bool:
         servers["ws"] = [node, str(HERE / "servers" / "ws_server.js")]
     good = True
     for name, command in servers.items():
-        server = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        env = {**os.environ, "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
+        server = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env=env)
         try:
             line = (await asyncio.wait_for(server.stdout.readline(), SECONDS)).decode()
             address = re.match(r"listening on (\S+)", line)

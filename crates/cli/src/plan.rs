@@ -40,7 +40,7 @@ impl EchoPlan {
             .max_fragments(args.max_fragments as usize)
             .close_timeout(args.close_timeout)
             .handshake_timeout(args.handshake_timeout);
-        let config = with_deflate(Config::default().limits(limits), args.deflate);
+        let config = with_deflate(Config::default().limits(limits), args.deflate, args.deflate_threshold);
         let config = match args.ping_interval {
             Duration::ZERO => return Err(Failure::Usage("--ping-interval is 0; write `off` for no pings".to_owned())),
             Duration::MAX => config.keepalive(None),
@@ -76,8 +76,10 @@ fn max_connections(wanted: Option<u32>, descriptor_limit: u64) -> Result<u32, Fa
     }
 }
 
-fn with_deflate(config: Config, deflate: bool) -> Config {
-    if deflate { config.deflate(DeflateConfig::default()) } else { config }
+fn with_deflate(config: Config, deflate: bool, threshold: Option<usize>) -> Config {
+    let parameters = DeflateConfig::default();
+    let parameters = threshold.map_or(parameters.clone(), |threshold| parameters.threshold(threshold));
+    if deflate { config.deflate(parameters) } else { config }
 }
 
 /// What `bowline connect` is to do.
@@ -116,7 +118,7 @@ impl ConnectPlan {
             url: args.url,
             headers: args.headers,
             subprotocols: args.subprotocols,
-            config: with_deflate(Config::default().limits(limits), args.deflate),
+            config: with_deflate(Config::default().limits(limits), args.deflate, None),
             max_message_size: args.max_message_size,
             binary: args.binary,
             wait: (args.wait != Duration::MAX).then_some(args.wait),

@@ -17,8 +17,15 @@ async function w3cChecks({ url, deflate, sizes, closeCodes, maxMessage, WebSocke
     if (got !== want) throw new Error(`${what} is ${String(got).slice(0, 60)}, not ${String(want).slice(0, 60)}`);
   };
   const fill = (size, byte) => Uint8Array.from({ length: size }, (_, i) => byte(i));
-  const textOf = (size) => new TextDecoder('latin1').decode(fill(size, (i) => 33 + ((i * 7 + Math.floor(i / 94)) % 94)));
-  const bytesOf = (size) => fill(size, (i) => Math.imul(i + 1, 2654435761) >>> 13);
+  // As `textOf` and `bytesOf` of checks.js: neither repeats itself, or `max_inflate_ratio` would refuse it.
+  const bytesOf = (size, state = 2463534242) =>
+    fill(size, () => {
+      state ^= state << 13;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      return state & 255;
+    });
+  const textOf = (size) => new TextDecoder('latin1').decode(bytesOf(size).map((byte) => 33 + (byte % 94)));
 
   const open = (protocols) =>
     new Promise((resolve, reject) => {

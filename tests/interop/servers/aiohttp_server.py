@@ -3,6 +3,7 @@
 import asyncio
 
 from aiohttp import WSMsgType, web
+from checks import LARGE
 
 
 async def handle(request: web.Request) -> web.StreamResponse:
@@ -28,7 +29,7 @@ async def handle(request: web.Request) -> web.StreamResponse:
         for number in range(500):
             await ws.send_str(f"{number} {'again ' * (number % 50)}")
     elif path == "/large":
-        await ws.send_str("x" * (1 << 20))
+        await ws.send_str(LARGE)
     elif path == "/drop":
         request.transport.abort()
         return ws

@@ -4,6 +4,7 @@ import asyncio
 import http
 import logging
 
+from checks import LARGE
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
@@ -31,7 +32,7 @@ async def handle(ws: ServerConnection) -> None:
         for number in range(500):
             await ws.send(f"{number} {'again ' * (number % 50)}")
     elif path == "/large":
-        await ws.send("x" * (1 << 20))
+        await ws.send(LARGE)
     elif path == "/drop":
         ws.transport.abort()
 

@@ -11,6 +11,9 @@ const sockets = new WebSocketServer({
   handleProtocols: (offered) => (offered.has('chat.v2') ? 'chat.v2' : false),
 });
 
+// As LARGE of checks.py.
+const LARGE = Array.from({ length: 200000 }, (_, i) => i).join(',').slice(0, 1 << 20);
+
 const PATHS = {
   '/echo': (ws) => {
     ws.on('message', (data, binary) => ws.send(data, { binary }));
@@ -43,7 +46,7 @@ const PATHS = {
     ws.close(1000);
   },
   '/large': (ws) => {
-    ws.send('x'.repeat(1 << 20));
+    ws.send(LARGE);
     ws.close(1000);
   },
   '/drop': (ws) => ws.terminate(),

@@ -109,6 +109,10 @@ pub(crate) struct EchoArgs {
     #[arg(long, help_heading = MESSAGES)]
     pub(crate) deflate: bool,
 
+    /// Shortest message that is compressed; 0 compresses all [default: 256]
+    #[arg(long, value_name = "BYTES", requires = "deflate", help_heading = MESSAGES)]
+    pub(crate) deflate_threshold: Option<usize>,
+
     /// Ping this often; `off` for never
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_wait, help_heading = TIMES)]
     pub(crate) ping_interval: Duration,

@@ -11,6 +11,10 @@ use crate::{
     frame::Opcode,
 };
 
+/// Pongs that may wait to be written; past it, only the latest Ping is answered. Others answer each Ping, and some peers
+/// count on it (Autobahn 2.10 sends ten at once). Worst-case memory: 16 × 131 B.
+const MAX_PONGS_WAITING: u32 = 16;
+
 /// Control frames on their way, and how many more the peer may send.
 #[derive(Debug)]
 pub(super) struct ControlBudget {
@@ -20,13 +24,16 @@ pub(super) struct ControlBudget {
     pub(super) pong: Option<Bytes>,
     /// How many bytes will have been written once the last queued Pong has.
     pong_ends_at: u64,
+    /// Pongs queued since all of them were written.
+    pongs_waiting: u32,
     left: u32,
     refilled: Option<Instant>,
 }
 
 impl ControlBudget {
     pub(super) const fn new(rate: u32) -> Self {
-        Self { partial: Vec::new(), pong: None, pong_ends_at: 0, left: rate.saturating_mul(2), refilled: None }
+        let left = rate.saturating_mul(2);
+        Self { partial: Vec::new(), pong: None, pong_ends_at: 0, pongs_waiting: 0, left, refilled: None }
     }
 
     pub(super) const fn is_at_rest(&self) -> bool {
@@ -74,16 +81,20 @@ impl Connection {
         Ok(Event::Ping(payload))
     }
 
-    /// Queues the Pong that is owed, unless the one before it still waits to be written: then it waits in its own place,
-    /// where the next Ping's replaces it, so that a peer that pings and doesn't read costs two Pongs. Other frames that
-    /// wait don't hold it up, for where there are always some, it would never be sent.
+    /// Queues the Pong that is owed, unless [`MAX_PONGS_WAITING`] wait to be written: then it waits in its own place, where
+    /// the next Ping's replaces it. So each of some Pings that come in one read is answered, and a peer that pings and
+    /// doesn't read costs little. Other frames that wait don't hold it up, for where there are always some, it would
+    /// never be sent.
     pub(super) fn queue_pong(&mut self) {
-        if self.control.pong.is_some()
-            && self.output.total_written() >= self.control.pong_ends_at
+        if self.output.total_written() >= self.control.pong_ends_at {
+            self.control.pongs_waiting = 0;
+        }
+        if self.control.pongs_waiting < MAX_PONGS_WAITING
             && let Some(payload) = self.control.pong.take()
         {
             self.queue_control(Opcode::Pong, &payload);
             self.control.pong_ends_at = self.output.total_written() + self.output.len() as u64;
+            self.control.pongs_waiting += 1;
         }
     }
 

@@ -14,8 +14,9 @@ use tokio::{
 
 /// How long the transport's end is waited for once everything is said.
 pub(super) const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
-/// How much is read and thrown away meanwhile.
-const MAX_LINGER: usize = 256 << 10;
+/// How much is read and thrown away meanwhile. A peer that is told 1009 in the middle of a message has up to its kernel's send
+/// buffer and our receive buffer on the way (4 and 6 MiB by default on Linux), and what it writes before it reads the Close.
+const MAX_LINGER: usize = 16 << 20;
 
 /// Reads to the end, or past [`MAX_LINGER`], and throws it away: closing a socket with unread input would reset it, and
 /// destroy what is on its way to the peer.

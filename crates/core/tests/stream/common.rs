@@ -9,7 +9,7 @@ use bowline_core::{
     handshake::Negotiated,
     stream::WebSocket,
 };
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, duplex},
     net::{TcpListener, TcpStream},
@@ -84,7 +84,7 @@ impl Peer {
         self.wire(|client| messages.iter().for_each(|message| client.send(message.clone()).unwrap()))
     }
 
-    pub(crate) fn ping(&mut self, payload: &'static str) -> Vec<u8> {
+    pub(crate) fn ping(&mut self, payload: impl Into<Bytes>) -> Vec<u8> {
         self.wire(|client| client.ping(payload.into()).unwrap())
     }
 
