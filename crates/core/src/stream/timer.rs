@@ -69,7 +69,7 @@ mod tests {
     async fn nothing_to_wait_for_makes_no_timer() {
         let mut timer = Timer::default();
         assert!(!is_due(&mut timer, None).await);
-        assert!(timer.0.is_none());
+        assert!(timer.sleep.is_none());
     }
 
     #[tokio::test(start_paused = true)]
@@ -77,7 +77,7 @@ mod tests {
         let mut timer = Timer::default();
         let start = Instant::now();
         let at = |seconds| Some((start + Duration::from_secs(seconds)).into_std());
-        let set = |timer: &Timer| timer.0.as_ref().map(|sleep| (sleep.deadline() - start).as_secs());
+        let set = |timer: &Timer| timer.sleep.as_ref().map(|sleep| (sleep.deadline() - start).as_secs());
         for (deadline, expected) in [(10, 10), (20, 10), (5, 5), (7, 5)] {
             assert!(!is_due(&mut timer, at(deadline)).await);
             assert_eq!(set(&timer), Some(expected), "after asking for {deadline} s");
