@@ -1,4 +1,4 @@
-//! The client side of the Autobahn TestSuite: asks a fuzzing server how many cases it has, runs them all and has the report
+//! The client side of the Autobahn suite: asks a fuzzing server how many cases it has, runs them all and has the report
 //! written. `tests/autobahn client` starts it: `autobahn_client URL [CASES AT A TIME]`.
 
 use std::{
