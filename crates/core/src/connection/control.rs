@@ -19,9 +19,10 @@ const MAX_PONGS_WAITING: u32 = 16;
 #[derive(Debug)]
 pub(super) struct ControlBudget {
     /// The start of a control frame whose end has not come.
-    pub(super) partial: Vec<u8>,
+    #[expect(clippy::box_collection, reason = "nearly always there is none, in a struct that is held a million times")]
+    pub(super) partial: Option<Box<Vec<u8>>>,
     /// The answer to the latest Ping, until it can be queued between two frames.
-    pub(super) pong: Option<Bytes>,
+    pub(super) pong: Option<Box<Bytes>>,
     /// How many bytes will have been written once the last queued Pong has.
     pong_ends_at: u64,
     /// Pongs queued since all of them were written.
@@ -33,11 +34,11 @@ pub(super) struct ControlBudget {
 impl ControlBudget {
     pub(super) const fn new(rate: u32) -> Self {
         let left = rate.saturating_mul(2);
-        Self { partial: Vec::new(), pong: None, pong_ends_at: 0, pongs_waiting: 0, left, refilled: None }
+        Self { partial: None, pong: None, pong_ends_at: 0, pongs_waiting: 0, left, refilled: None }
     }
 
     pub(super) const fn is_at_rest(&self) -> bool {
-        self.partial.is_empty() && self.pong.is_none()
+        self.partial.is_none() && self.pong.is_none()
     }
 
     /// Takes one from the budget: `rate` a second, with a burst of twice as many.
@@ -75,7 +76,7 @@ impl Connection {
         }
         // RFC 6455 §5.5.3: of several Pings, only the latest need be answered; and none after Close was sent.
         if self.state == State::Open {
-            self.control.pong = Some(payload.clone());
+            self.control.pong = Some(Box::new(payload.clone()));
             self.queue_pong();
         }
         Ok(Event::Ping(payload))
@@ -85,7 +86,11 @@ impl Connection {
     /// the next Ping's replaces it. So each of some Pings that come in one read is answered, and a peer that pings and
     /// doesn't read costs little. Other frames that wait don't hold it up, for where there are always some, it would
     /// never be sent.
+    #[inline]
     pub(super) fn queue_pong(&mut self) {
+        if self.control.pong.is_none() {
+            return;
+        }
         if self.output.total_written() >= self.control.pong_ends_at {
             self.control.pongs_waiting = 0;
         }

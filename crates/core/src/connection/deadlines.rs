@@ -10,78 +10,94 @@ use crate::{
     frame::Opcode,
 };
 
-/// The times at which something is due.
-#[derive(Debug, Default)]
+/// The times at which something is due. Each is a word: a connection is held a million times.
+#[derive(Debug)]
 pub(super) struct Deadlines {
+    /// What the times below count from.
+    start: Instant,
+    next_ping: Time,
+    pong_by: Time,
+    message_by: Time,
+    close_by: Time,
+    ping_sent: Time,
+    round_trip: Time,
+    ping_number: u32,
     /// Whether anything came since the last ping.
     pub(super) heard: bool,
-    next_ping: Option<Instant>,
-    pong_by: Option<Instant>,
-    message_by: Option<Instant>,
-    close_by: Option<Instant>,
-    /// The earliest of these.
-    first: Option<Instant>,
-    ping: Option<(u32, Instant)>,
-    round_trip: Option<Duration>,
+}
+
+/// Nanoseconds since the start, or [`NEVER`].
+type Time = u64;
+
+/// 584 years after the start.
+const NEVER: Time = Time::MAX;
+
+fn nanoseconds(duration: Duration) -> Time {
+    Time::try_from(duration.as_nanos()).unwrap_or(NEVER)
 }
 
 impl Deadlines {
     pub(super) fn new(keepalive: Option<Keepalive>, now: Instant) -> Self {
-        let next_ping = keepalive.and_then(|keepalive| next_ping(keepalive, now));
-        Self { next_ping, first: next_ping, ..Self::default() }
+        Self {
+            start: now,
+            next_ping: keepalive.map_or(NEVER, next_ping),
+            pong_by: NEVER,
+            message_by: NEVER,
+            close_by: NEVER,
+            ping_sent: NEVER,
+            round_trip: NEVER,
+            ping_number: 0,
+            heard: false,
+        }
     }
 
-    /// Finds the earliest, after any of them has changed.
-    fn sort(&mut self) {
-        self.first = [self.next_ping, self.pong_by, self.message_by, self.close_by].into_iter().flatten().min();
+    fn time(&self, now: Instant) -> Time {
+        nanoseconds(now.saturating_duration_since(self.start))
     }
 
     /// A message has begun; it has a deadline already if it began before.
-    pub(super) fn message_began(&mut self, deadline: impl FnOnce() -> Option<Instant>) {
-        if self.message_by.is_none() {
-            self.message_by = deadline();
-            self.sort();
+    pub(super) fn message_began(&mut self, now: impl FnOnce() -> Instant, allowed: Duration) {
+        if self.message_by == NEVER {
+            self.message_by = self.time(now()).saturating_add(nanoseconds(allowed));
         }
     }
 
-    pub(super) fn message_ended(&mut self) {
-        if self.message_by.take().is_some() {
-            self.sort();
-        }
+    pub(super) const fn message_ended(&mut self) {
+        self.message_by = NEVER;
     }
 
     /// The connection has ended: nothing is due any more.
-    pub(super) fn end(&mut self) {
-        *self = Self { round_trip: self.round_trip, ..Self::default() };
+    pub(super) const fn end(&mut self) {
+        (self.next_ping, self.pong_by, self.message_by, self.close_by) = (NEVER, NEVER, NEVER, NEVER);
     }
 
-    pub(super) fn close_by(&mut self, deadline: Option<Instant>) {
+    /// The closing handshake has begun: its end is all that is due.
+    pub(super) fn closing_began(&mut self, now: Instant, allowed: Duration) {
         self.end();
-        self.close_by = deadline;
-        self.sort();
+        self.close_by = self.time(now).saturating_add(nanoseconds(allowed));
     }
 
     pub(super) fn pong_came(&mut self, payload: &Bytes, now: impl Fn() -> Instant) {
-        if let Some((number, sent)) = self.ping
-            && payload[..] == number.to_be_bytes()
-        {
-            self.round_trip = Some(now().saturating_duration_since(sent));
-            self.ping = None;
+        if self.ping_sent != NEVER && payload[..] == self.ping_number.to_be_bytes() {
+            self.round_trip = self.time(now()) - self.ping_sent;
+            self.ping_sent = NEVER;
         }
     }
 }
 
 /// ± 10 %, so that connections opened together don't ping together.
-fn next_ping(keepalive: Keepalive, now: Instant) -> Option<Instant> {
-    now.checked_add(keepalive.ping_interval.mul_f64(rand::random_range(0.9..1.1)))
+fn next_ping(keepalive: Keepalive) -> Time {
+    nanoseconds(keepalive.ping_interval.mul_f64(rand::random_range(0.9..1.1)))
 }
 
 impl Connection {
     /// When [`handle_timeout`](Self::handle_timeout) is due next; ask again after every call.
     #[inline]
     #[must_use]
-    pub const fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.first
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let Deadlines { start, next_ping, pong_by, message_by, close_by, .. } = self.deadlines;
+        let first = next_ping.min(pong_by).min(message_by).min(close_by);
+        if first == NEVER { None } else { start.checked_add(Duration::from_nanos(first)) }
     }
 
     /// Does what is due: queues a Ping, or fails the connection.
@@ -89,7 +105,8 @@ impl Connection {
     /// # Errors
     /// [`Error::Timeout`] with what didn't happen in time; a Close frame with its code has been queued.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
-        let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        let time = self.deadlines.time(now);
+        let due = |deadline: Time| deadline <= time;
         if due(self.deadlines.close_by) {
             self.state = State::Closed;
             self.deadlines.end();
@@ -103,14 +120,13 @@ impl Connection {
             if !self.deadlines.heard {
                 return Err(self.fail(Timeout::Pong.into()));
             }
-            self.deadlines.pong_by = None;
+            self.deadlines.pong_by = NEVER;
         }
         if due(self.deadlines.next_ping)
             && let Some(keepalive) = self.config.keepalive
         {
-            self.keepalive_ping(keepalive, now);
+            self.keepalive_ping(keepalive, time);
         }
-        self.deadlines.sort();
         Ok(())
     }
 
@@ -118,23 +134,28 @@ impl Connection {
     /// [`handle_timeout`](Self::handle_timeout).
     pub const fn excuse_silence(&mut self) {
         self.deadlines.heard = true;
-        self.deadlines.message_by = None;
+        self.deadlines.message_by = NEVER;
     }
 
-    fn keepalive_ping(&mut self, keepalive: Keepalive, now: Instant) {
-        let number = self.deadlines.ping.map_or(0, |(number, _)| number).wrapping_add(1);
-        self.deadlines.ping = Some((number, now));
-        self.deadlines.next_ping = next_ping(keepalive, now);
-        if self.deadlines.heard || self.deadlines.pong_by.is_none() {
-            self.deadlines.pong_by = now.checked_add(keepalive.ping_timeout);
-            self.deadlines.heard = false;
+    fn keepalive_ping(&mut self, keepalive: Keepalive, time: Time) {
+        let deadlines = &mut self.deadlines;
+        deadlines.ping_number = deadlines.ping_number.wrapping_add(1);
+        deadlines.ping_sent = time;
+        deadlines.next_ping = time.saturating_add(next_ping(keepalive));
+        if deadlines.heard || deadlines.pong_by == NEVER {
+            deadlines.pong_by = time.saturating_add(nanoseconds(keepalive.ping_timeout));
+            deadlines.heard = false;
         }
-        self.queue_control(Opcode::Ping, &number.to_be_bytes());
+        let number = deadlines.ping_number.to_be_bytes();
+        self.queue_control(Opcode::Ping, &number);
     }
 
     /// The time from the latest answered keepalive Ping to its Pong.
     #[must_use]
     pub const fn round_trip(&self) -> Option<Duration> {
-        self.deadlines.round_trip
+        match self.deadlines.round_trip {
+            NEVER => None,
+            time => Some(Duration::from_nanos(time)),
+        }
     }
 }

@@ -17,10 +17,16 @@ const COMPACT_AT: usize = 64 << 10;
 pub struct Output {
     buffer: Vec<u8>,
     written: usize,
-    /// Payloads, each with the place in `buffer` before which it goes.
-    shared: VecDeque<(usize, Bytes)>,
-    shared_len: usize,
+    /// Boxed, because few connections have any, and none for long.
+    shared: Option<Box<Shared>>,
     total_written: u64,
+}
+
+/// Payloads, each with the place in the buffer before which it goes.
+#[derive(Debug, Default)]
+struct Shared {
+    payloads: VecDeque<(usize, Bytes)>,
+    len: usize,
 }
 
 impl Output {
@@ -28,7 +34,11 @@ impl Output {
     #[inline]
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.buffer.len() - self.written + self.shared_len
+        let shared = match &self.shared {
+            Some(shared) => shared.len,
+            None => 0,
+        };
+        self.buffer.len() - self.written + shared
     }
 
     /// Whether nothing waits.
@@ -55,8 +65,9 @@ impl Output {
     /// Appends bytes without copying them.
     pub(crate) fn push_shared(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
-            self.shared_len += bytes.len();
-            self.shared.push_back((self.buffer.len(), bytes));
+            let shared = self.shared.get_or_insert_default();
+            shared.len += bytes.len();
+            shared.payloads.push_back((self.buffer.len(), bytes));
         }
     }
 
@@ -64,7 +75,7 @@ impl Output {
     #[inline]
     #[must_use]
     pub fn as_single(&self) -> Option<&[u8]> {
-        if self.shared.is_empty() { Some(&self.buffer[self.written..]) } else { None }
+        if self.shared.is_none() { Some(&self.buffer[self.written..]) } else { None }
     }
 
     /// What waits, in order, as far as `slices` holds it; the number of slices filled.
@@ -77,12 +88,13 @@ impl Output {
             }
         };
         let mut position = self.written;
-        for (at, bytes) in self.shared.iter().take(MAX_SLICES) {
+        let payloads = self.shared.iter().flat_map(|shared| &shared.payloads);
+        for (at, bytes) in payloads.take(MAX_SLICES) {
             add(&self.buffer[position..*at]);
             add(bytes);
             position = *at;
         }
-        if self.shared.len() < MAX_SLICES {
+        if self.shared.as_ref().is_none_or(|shared| shared.payloads.len() < MAX_SLICES) {
             add(&self.buffer[position..]);
         }
         count
@@ -90,31 +102,38 @@ impl Output {
 
     /// Steps past `count` bytes that have been written.
     #[inline]
-    pub fn advance(&mut self, mut count: usize) {
+    pub fn advance(&mut self, count: usize) {
         debug_assert!(count <= self.len());
         self.total_written += count as u64;
-        while let Some((at, bytes)) = self.shared.front_mut() {
-            let before = *at - self.written;
-            if count < before {
-                break;
-            }
-            count -= before;
-            self.written = *at;
-            let taken = count.min(bytes.len());
-            count -= taken;
-            self.shared_len -= taken;
-            if taken < bytes.len() {
-                let _ = bytes.split_to(taken);
-                return;
-            }
-            self.shared.pop_front();
-        }
-        self.written += count;
+        self.written += if self.shared.is_none() { count } else { self.advance_shared(count) };
         if self.is_empty() {
             self.release();
         } else if self.written >= COMPACT_AT {
             self.compact();
         }
+    }
+
+    /// Steps past payloads and what stands before them; what is left of `count` is of the buffer.
+    fn advance_shared(&mut self, mut count: usize) -> usize {
+        let Some(shared) = &mut self.shared else { return count };
+        while let Some((at, bytes)) = shared.payloads.front_mut() {
+            let before = *at - self.written;
+            if count < before {
+                return count;
+            }
+            count -= before;
+            self.written = *at;
+            let taken = count.min(bytes.len());
+            count -= taken;
+            shared.len -= taken;
+            if taken < bytes.len() {
+                let _ = bytes.split_to(taken);
+                return 0;
+            }
+            shared.payloads.pop_front();
+        }
+        self.shared = None;
+        count
     }
 
     /// Forgets what waits: nobody is there to take it.
@@ -126,13 +145,12 @@ impl Output {
     fn release(&mut self) {
         return_write_buffer(std::mem::take(&mut self.buffer));
         self.written = 0;
-        self.shared = VecDeque::new();
-        self.shared_len = 0;
+        self.shared = None;
     }
 
     fn compact(&mut self) {
         self.buffer.drain(..self.written);
-        for (at, _) in &mut self.shared {
+        for (at, _) in self.shared.iter_mut().flat_map(|shared| &mut shared.payloads) {
             *at -= self.written;
         }
         self.written = 0;
@@ -170,7 +188,7 @@ mod tests {
             }
             prop_assert_eq!(output.len(), expected.len());
             prop_assert_eq!(drain(&mut output, step), expected);
-            prop_assert!(output.buffer.capacity() == 0 && output.shared.capacity() == 0, "an idle output holds memory");
+            prop_assert!(output.buffer.capacity() == 0 && output.shared.is_none(), "an idle output holds memory");
         }
     }
 

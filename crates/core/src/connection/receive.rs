@@ -176,22 +176,21 @@ impl Connection {
         let piece = payload.take(input.unread_mut());
         let (opcode, remaining) = (payload.opcode, payload.remaining);
         if remaining > 0 {
-            self.control.partial.extend_from_slice(piece);
+            self.control.partial.get_or_insert_default().extend_from_slice(piece);
             input.release();
             return Ok(Progress::Starved);
         }
         self.decoder.finish();
         let len = piece.len();
-        let event = if self.control.partial.is_empty() {
+        let event = if let Some(mut whole) = self.control.partial.take() {
+            whole.extend_from_slice(piece);
+            input.consume(len);
+            self.receive_control(opcode, &whole, now)?
+        } else {
             let mut whole = [0; Header::MAX_CONTROL];
             whole[..len].copy_from_slice(piece);
             input.consume(len);
             self.receive_control(opcode, &whole[..len], now)?
-        } else {
-            let mut whole = std::mem::take(&mut self.control.partial);
-            whole.extend_from_slice(piece);
-            input.consume(len);
-            self.receive_control(opcode, &whole, now)?
         };
         Ok(Progress::Event(event))
     }
@@ -263,8 +262,7 @@ impl Connection {
     /// A message that has begun must end in time.
     fn limit_message_time(&mut self, now: impl Fn() -> Instant) {
         if self.incoming.as_ref().is_some_and(|incoming| !incoming.is_in_pieces()) && self.state == State::Open {
-            let allowed = self.config.limits.message_timeout;
-            self.deadlines.message_began(|| now().checked_add(allowed));
+            self.deadlines.message_began(now, self.config.limits.message_timeout);
         }
     }
 }

@@ -103,7 +103,7 @@ impl Connection {
         if self.state == State::Open {
             self.queue_close(frame);
             self.state = State::Closing;
-            self.deadlines.close_by(now.checked_add(self.config.limits.close_timeout));
+            self.deadlines.closing_began(now, self.config.limits.close_timeout);
         }
     }
 

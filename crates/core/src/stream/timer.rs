@@ -2,11 +2,14 @@
 
 use std::{
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll, Waker},
 };
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, Sleep, sleep_until},
+};
 
 /// A timer that is set anew only when it fires, must fire earlier, or another task waits, so that traffic hardly
 /// touches it.
@@ -38,7 +41,8 @@ impl Timer {
             sleep.as_mut().reset(deadline);
         }
         self.waker = Some(cx.waker().clone());
-        while sleep.as_mut().poll(cx).is_ready() {
+        // Outside of the task's budget: once that is used up, a timer says `Pending` without having been set.
+        while pin!(unconstrained(sleep.as_mut())).poll(cx).is_ready() {
             if sleep.deadline() >= deadline {
                 return Poll::Ready(());
             }
@@ -57,7 +61,13 @@ impl Timer {
 mod tests {
     use std::{future::poll_fn, time::Duration};
 
-    use tokio::time::advance;
+    use tokio::{
+        task::{
+            coop::{consume_budget, has_budget_remaining},
+            yield_now,
+        },
+        time::advance,
+    };
 
     use super::*;
 
@@ -69,7 +79,7 @@ mod tests {
     async fn nothing_to_wait_for_makes_no_timer() {
         let mut timer = Timer::default();
         assert!(!is_due(&mut timer, None).await);
-        assert!(timer.0.is_none());
+        assert!(timer.sleep.is_none());
     }
 
     #[tokio::test(start_paused = true)]
@@ -77,7 +87,7 @@ mod tests {
         let mut timer = Timer::default();
         let start = Instant::now();
         let at = |seconds| Some((start + Duration::from_secs(seconds)).into_std());
-        let set = |timer: &Timer| timer.0.as_ref().map(|sleep| (sleep.deadline() - start).as_secs());
+        let set = |timer: &Timer| timer.sleep.as_ref().map(|sleep| (sleep.deadline() - start).as_secs());
         for (deadline, expected) in [(10, 10), (20, 10), (5, 5), (7, 5)] {
             assert!(!is_due(&mut timer, at(deadline)).await);
             assert_eq!(set(&timer), Some(expected), "after asking for {deadline} s");
@@ -87,5 +97,22 @@ mod tests {
         assert_eq!(set(&timer), Some(7));
         advance(Duration::from_secs(2)).await;
         assert!(is_due(&mut timer, at(7)).await);
+    }
+
+    /// A task that has used up its budget gets `Pending` from every part of tokio, a timer that isn't set yet included.
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_first_asked_by_a_tired_task_still_fires() {
+        let mut timer = Timer::default();
+        let deadline = Some((Instant::now() + Duration::from_secs(5)).into_std());
+        poll_fn(|cx| {
+            while has_budget_remaining() {
+                let _ = pin!(consume_budget()).poll(cx);
+            }
+            Poll::Ready(timer.poll(deadline, cx).is_ready())
+        })
+        .await;
+        yield_now().await;
+        let fires = poll_fn(|cx| timer.poll(deadline, cx));
+        assert!(tokio::time::timeout(Duration::from_secs(60), fires).await.is_ok());
     }
 }
