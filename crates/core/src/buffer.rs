@@ -18,10 +18,15 @@ const SPARE_BUFFERS: usize = 2;
 /// A write buffer that has grown past this is freed rather than kept.
 const SPARE_WRITE_CAPACITY: usize = 256 << 10;
 
+/// Boxed, because buffers are handed to and fro all the time, and a word moves faster than four.
+pub type ReadBuffer = Box<BytesMut>;
+/// Boxed for the same reason.
+pub type WriteBuffer = Box<Vec<u8>>;
+
 #[derive(Default)]
 struct Spare {
-    read: Vec<BytesMut>,
-    write: Vec<Vec<u8>>,
+    read: Vec<ReadBuffer>,
+    write: Vec<WriteBuffer>,
 }
 
 thread_local! {
@@ -29,20 +34,20 @@ thread_local! {
 }
 
 /// An empty buffer with room for at least [`READ_BUFFER`] bytes.
+#[inline]
 #[must_use]
-pub fn borrow_read_buffer() -> BytesMut {
-    let spare = SPARE.with_borrow_mut(|spare| spare.read.pop());
-    match spare {
-        Some(mut buffer) => {
-            // Fails while a message still shares the buffer: then it is that message's, and this thread gets a new one.
-            if buffer.try_reclaim(READ_BUFFER) { buffer } else { BytesMut::with_capacity(READ_BUFFER) }
-        }
-        None => BytesMut::with_capacity(READ_BUFFER),
+pub fn borrow_read_buffer() -> ReadBuffer {
+    let mut buffer = SPARE.with_borrow_mut(|spare| spare.read.pop()).unwrap_or_default();
+    // Fails for a new buffer, and while a message still shares this one: then it is that message's.
+    if buffer.capacity() < READ_BUFFER && !buffer.try_reclaim(READ_BUFFER) {
+        *buffer = BytesMut::with_capacity(READ_BUFFER);
     }
+    buffer
 }
 
 /// Gives a buffer back to the thread.
-pub fn return_read_buffer(mut buffer: BytesMut) {
+#[inline]
+pub fn return_read_buffer(mut buffer: ReadBuffer) {
     buffer.clear();
     SPARE.with_borrow_mut(|spare| {
         if spare.read.len() < SPARE_BUFFERS {
@@ -52,14 +57,16 @@ pub fn return_read_buffer(mut buffer: BytesMut) {
 }
 
 /// An empty buffer to encode into.
+#[inline]
 #[must_use]
-pub fn borrow_write_buffer() -> Vec<u8> {
+pub fn borrow_write_buffer() -> WriteBuffer {
     SPARE.with_borrow_mut(|spare| spare.write.pop()).unwrap_or_default()
 }
 
 /// Gives a buffer back to the thread.
-pub fn return_write_buffer(mut buffer: Vec<u8>) {
-    if buffer.capacity() == 0 || buffer.capacity() > SPARE_WRITE_CAPACITY {
+#[inline]
+pub fn return_write_buffer(mut buffer: WriteBuffer) {
+    if buffer.capacity() > SPARE_WRITE_CAPACITY {
         return;
     }
     buffer.clear();
@@ -73,7 +80,7 @@ pub fn return_write_buffer(mut buffer: Vec<u8>) {
 /// Bytes that have come and have not been understood yet.
 #[derive(Debug, Default)]
 pub struct Input {
-    chunk: BytesMut,
+    chunk: Option<ReadBuffer>,
     position: usize,
     borrowed: bool,
 }
@@ -82,45 +89,47 @@ impl Input {
     /// Input that starts with `bytes`.
     #[must_use]
     pub fn new(bytes: BytesMut) -> Self {
-        Self { chunk: bytes, position: 0, borrowed: false }
+        let chunk = (!bytes.is_empty()).then(|| Box::new(bytes));
+        Self { chunk, position: 0, borrowed: false }
     }
 
     /// Input in a buffer of [`borrow_read_buffer`].
+    #[inline]
     #[must_use]
-    pub fn borrowed(chunk: BytesMut) -> Self {
-        Self { chunk, position: 0, borrowed: true }
+    pub const fn borrowed(chunk: ReadBuffer) -> Self {
+        Self { chunk: Some(chunk), position: 0, borrowed: true }
     }
 
     /// Appends bytes that came.
     pub fn extend(&mut self, bytes: &[u8]) {
-        self.chunk.extend_from_slice(bytes);
+        self.chunk.get_or_insert_default().extend_from_slice(bytes);
     }
 
     /// What has not been understood.
     #[inline]
     #[must_use]
     pub fn unread(&self) -> &[u8] {
-        &self.chunk[self.position..]
+        self.chunk.as_deref().map_or(&[], |chunk| &chunk[self.position..])
     }
 
     /// The same, to unmask in place.
     #[inline]
     pub fn unread_mut(&mut self) -> &mut [u8] {
-        &mut self.chunk[self.position..]
+        self.chunk.as_deref_mut().map_or(&mut [], |chunk| &mut chunk[self.position..])
     }
 
     /// Whether everything has been understood.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.position == self.chunk.len()
+        self.chunk.as_ref().is_none_or(|chunk| self.position == chunk.len())
     }
 
     /// Steps past `count` bytes.
     #[inline]
     pub fn consume(&mut self, count: usize) {
+        debug_assert!(count <= self.unread().len());
         self.position += count;
-        debug_assert!(self.position <= self.chunk.len());
     }
 
     /// Takes the next `count` bytes, as a part of the buffer if they are many, else as a copy.
@@ -131,9 +140,13 @@ impl Input {
             self.position += count;
             return bytes;
         }
-        let _ = self.chunk.split_to(self.position);
-        self.position = 0;
-        self.chunk.split_to(count).freeze()
+        self.share(count)
+    }
+
+    fn share(&mut self, count: usize) -> Bytes {
+        let Some(chunk) = self.chunk.as_deref_mut() else { return Bytes::new() };
+        let _ = chunk.split_to(std::mem::take(&mut self.position));
+        chunk.split_to(count).freeze()
     }
 
     /// Lets go of a buffer that is empty or nearly so, before the application runs for who knows how long.
@@ -144,15 +157,16 @@ impl Input {
         } else if self.borrowed && self.unread().len() < RETAIN_AT_LEAST {
             let rest = BytesMut::from(self.unread());
             self.release();
-            self.chunk = rest;
+            self.chunk = Some(Box::new(rest));
         }
     }
 
     /// Gives the buffer back to the thread, and forgets what is in it.
     #[inline]
     pub fn release(&mut self) {
-        let chunk = std::mem::take(&mut self.chunk);
-        if std::mem::take(&mut self.borrowed) {
+        if let Some(chunk) = self.chunk.take()
+            && std::mem::take(&mut self.borrowed)
+        {
             return_read_buffer(chunk);
         }
         self.position = 0;
@@ -160,7 +174,7 @@ impl Input {
 
     /// What has not been understood, to hand to somebody else.
     #[must_use]
-    pub fn into_unread(mut self) -> BytesMut {
-        self.chunk.split_off(self.position)
+    pub fn into_unread(self) -> BytesMut {
+        self.chunk.map_or_else(BytesMut::new, |mut chunk| chunk.split_off(self.position))
     }
 }

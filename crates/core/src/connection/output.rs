@@ -4,7 +4,7 @@ use std::{collections::VecDeque, io::IoSlice};
 
 use bytes::Bytes;
 
-use crate::buffer::{borrow_write_buffer, return_write_buffer};
+use crate::buffer::{WriteBuffer, borrow_write_buffer, return_write_buffer};
 
 /// The most slices that one vectored write is given.
 pub const MAX_SLICES: usize = 64;
@@ -15,7 +15,7 @@ const COMPACT_AT: usize = 64 << 10;
 /// by reference between them. Owns no memory when empty.
 #[derive(Debug, Default)]
 pub struct Output {
-    buffer: Vec<u8>,
+    buffer: Option<WriteBuffer>,
     written: usize,
     /// Boxed, because few connections have any, and none for long.
     shared: Option<Box<Shared>>,
@@ -38,7 +38,16 @@ impl Output {
             Some(shared) => shared.len,
             None => 0,
         };
-        self.buffer.len() - self.written + shared
+        self.joined().len() - self.written + shared
+    }
+
+    /// The small frames, those that are written too.
+    #[inline]
+    const fn joined(&self) -> &[u8] {
+        match &self.buffer {
+            Some(buffer) => buffer.as_slice(),
+            None => &[],
+        }
     }
 
     /// Whether nothing waits.
@@ -56,18 +65,16 @@ impl Output {
     /// The buffer to append small frames to.
     #[inline]
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
-        if self.buffer.capacity() == 0 {
-            self.buffer = borrow_write_buffer();
-        }
-        &mut self.buffer
+        self.buffer.get_or_insert_with(borrow_write_buffer)
     }
 
     /// Appends bytes without copying them.
     pub(crate) fn push_shared(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
+            let at = self.joined().len();
             let shared = self.shared.get_or_insert_default();
             shared.len += bytes.len();
-            shared.payloads.push_back((self.buffer.len(), bytes));
+            shared.payloads.push_back((at, bytes));
         }
     }
 
@@ -75,7 +82,7 @@ impl Output {
     #[inline]
     #[must_use]
     pub fn as_single(&self) -> Option<&[u8]> {
-        if self.shared.is_none() { Some(&self.buffer[self.written..]) } else { None }
+        if self.shared.is_none() { Some(&self.joined()[self.written..]) } else { None }
     }
 
     /// What waits, in order, as far as `slices` holds it; the number of slices filled.
@@ -87,15 +94,15 @@ impl Output {
                 count += 1;
             }
         };
-        let mut position = self.written;
+        let (joined, mut position) = (self.joined(), self.written);
         let payloads = self.shared.iter().flat_map(|shared| &shared.payloads);
         for (at, bytes) in payloads.take(MAX_SLICES) {
-            add(&self.buffer[position..*at]);
+            add(&joined[position..*at]);
             add(bytes);
             position = *at;
         }
         if self.shared.as_ref().is_none_or(|shared| shared.payloads.len() < MAX_SLICES) {
-            add(&self.buffer[position..]);
+            add(&joined[position..]);
         }
         count
     }
@@ -143,13 +150,17 @@ impl Output {
     }
 
     fn release(&mut self) {
-        return_write_buffer(std::mem::take(&mut self.buffer));
+        if let Some(buffer) = self.buffer.take() {
+            return_write_buffer(buffer);
+        }
         self.written = 0;
         self.shared = None;
     }
 
     fn compact(&mut self) {
-        self.buffer.drain(..self.written);
+        if let Some(buffer) = &mut self.buffer {
+            buffer.drain(..self.written);
+        }
         for (at, _) in self.shared.iter_mut().flat_map(|shared| &mut shared.payloads) {
             *at -= self.written;
         }
@@ -188,7 +199,7 @@ mod tests {
             }
             prop_assert_eq!(output.len(), expected.len());
             prop_assert_eq!(drain(&mut output, step), expected);
-            prop_assert!(output.buffer.capacity() == 0 && output.shared.is_none(), "an idle output holds memory");
+            prop_assert!(output.buffer.is_none() && output.shared.is_none(), "an idle output holds memory");
         }
     }
 
@@ -200,6 +211,6 @@ mod tests {
             output.advance(output.len() - 1);
         }
         assert_eq!(output.len(), 1);
-        assert!(output.buffer.capacity() <= 256 << 10, "{}", output.buffer.capacity());
+        assert!(output.buffer().capacity() <= 256 << 10, "{}", output.buffer().capacity());
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     close::CloseFrame,
     error::{Error, SendError, SendErrorReason},
     frame::{Header, MaskingKey, Opcode, apply_mask},
-    message::{Content, Kind, Outgoing, Piece, Prepared, Utf8Check},
+    message::{Kind, Outgoing, Piece, Prepared, Utf8Check},
 };
 
 /// Payloads of at least this many bytes are written from where they are; shorter ones are copied behind their header,
@@ -37,16 +37,15 @@ impl Connection {
         if let Some(reason) = self.refusal() {
             return Err(SendError::rejected(reason, outgoing));
         }
-        match outgoing.content {
-            Content::Message(message) => {
-                let opcode = Opcode::from(message.kind());
-                if self.deflate.is_some() && outgoing.compress && self.wants_deflate(message.len()) {
-                    return self.send_deflated(opcode, true, message.as_bytes()).map_err(SendError::failed);
-                }
-                self.queue_frame(Header { fin: true, rsv1: false, opcode, mask: None, len: 0 }, message.into_bytes());
-            }
-            Content::Prepared(prepared) => self.send_prepared(&prepared).map_err(SendError::failed)?,
+        if let Some(prepared) = &outgoing.prepared {
+            return self.send_prepared(prepared).map_err(SendError::failed);
         }
+        let opcode = Opcode::from(outgoing.message.kind());
+        if outgoing.compress && self.wants_deflate(outgoing.message.len()) {
+            return self.send_deflated(opcode, true, outgoing.message.as_bytes()).map_err(SendError::failed);
+        }
+        let header = Header { fin: true, rsv1: false, opcode, mask: None, len: 0 };
+        self.queue_frame(header, outgoing.message.into_bytes());
         Ok(())
     }
 

@@ -11,7 +11,6 @@ use bytes::Bytes;
 
 pub(crate) use self::{
     incoming::{Incoming, Place, check_size, whole},
-    outgoing::Content,
     utf8::Utf8Check,
 };
 pub use self::{outgoing::Outgoing, prepared::Prepared, utf8_bytes::Utf8Bytes};

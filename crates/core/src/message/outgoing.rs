@@ -7,14 +7,9 @@ use super::{Message, Prepared, Utf8Bytes};
 /// A message to be sent, and how. Everything that is a message or a [`Prepared`] one converts into it.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    pub(crate) content: Content,
+    pub(crate) message: Message,
+    pub(crate) prepared: Option<Prepared>,
     pub(crate) compress: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Content {
-    Message(Message),
-    Prepared(Prepared),
 }
 
 impl Outgoing {
@@ -22,29 +17,26 @@ impl Outgoing {
     /// something that an attacker chose.
     #[must_use]
     pub fn uncompressed(message: impl Into<Message>) -> Self {
-        Self { content: Content::Message(message.into()), compress: false }
+        Self { message: message.into(), prepared: None, compress: false }
     }
 
     /// The message.
     #[must_use]
-    pub fn message(&self) -> &Message {
-        match &self.content {
-            Content::Message(message) => message,
-            Content::Prepared(prepared) => prepared.message(),
-        }
+    pub const fn message(&self) -> &Message {
+        &self.message
     }
 }
 
 impl From<Message> for Outgoing {
-    #[inline]
+    #[inline(always)]
     fn from(message: Message) -> Self {
-        Self { content: Content::Message(message), compress: true }
+        Self { message, prepared: None, compress: true }
     }
 }
 
 impl From<Prepared> for Outgoing {
     fn from(prepared: Prepared) -> Self {
-        Self { content: Content::Prepared(prepared), compress: true }
+        Self { message: prepared.message().clone(), prepared: Some(prepared), compress: true }
     }
 }
 
