@@ -1,4 +1,4 @@
-//! The client side of the Autobahn TestSuite: asks a fuzzing server how many cases it has, runs them all and has the report
+//! The client side of the Autobahn suite: asks a fuzzing server how many cases it has, runs them all and has the report
 //! written. `tests/autobahn client` starts it: `autobahn_client URL [CASES AT A TIME]`.
 
 use std::{
@@ -24,7 +24,8 @@ async fn main() -> Result<(), Failure> {
     let limits = Limits::default().max_message_size(16 << 20).max_fragments(65_536);
     // The suite can't digest an uncompressed message where compression was agreed on: all are compressed, however short.
     let deflate = DeflateConfig::default().threshold(0);
-    let connector = Connector::new().config(Config::default().limits(limits).deflate(deflate));
+    // And a Ping is an event that no case expects.
+    let connector = Connector::new().config(Config::default().limits(limits).deflate(deflate).keepalive(None));
 
     let count: usize = case_count(&connector, &url).await?;
     let next = Arc::new(AtomicUsize::new(1));
