@@ -272,6 +272,13 @@ impl<T> SendError<T> {
         Self(Box::new(Unsent { reason, rejected: Some(rejected) }))
     }
 
+    /// What `reason` says: a refusal gives `message` back, a failure doesn't know how much of it went.
+    #[cold]
+    pub(crate) fn new(reason: SendErrorReason, message: T) -> Self {
+        let rejected = if matches!(reason, SendErrorReason::Failed(_)) { None } else { Some(message) };
+        Self(Box::new(Unsent { reason, rejected }))
+    }
+
     /// A failure after the message was taken.
     #[cold]
     pub(crate) fn failed(error: Error) -> Self {

@@ -10,7 +10,7 @@ use crate::{
     close::CloseFrame,
     error::{Error, SendError, SendErrorReason},
     frame::{Header, MaskingKey, Opcode, apply_mask},
-    message::{Kind, Outgoing, Piece, Prepared, Utf8Check},
+    message::{Kind, Message, Outgoing, Piece, Prepared, Utf8Check},
 };
 
 /// Payloads of at least this many bytes are written from where they are; shorter ones are copied behind their header,
@@ -33,19 +33,33 @@ impl Connection {
     /// pieces of another message; the message comes back. The connection is unharmed.
     #[inline]
     pub fn send(&mut self, outgoing: impl Into<Outgoing>) -> Result<(), SendError<Outgoing>> {
-        let outgoing = outgoing.into();
-        if let Some(reason) = self.refusal() {
-            return Err(SendError::rejected(reason, outgoing));
+        let mut outgoing = outgoing.into();
+        self.send_from(&mut outgoing).map_err(|reason| SendError::new(reason, outgoing))
+    }
+
+    /// As [`send`](Self::send), but leaves the message where it is, unless its payload goes out by reference.
+    #[inline]
+    pub(crate) fn send_from(&mut self, outgoing: &mut Outgoing) -> Result<(), SendErrorReason> {
+        if self.state != State::Open {
+            return Err(SendErrorReason::Closed);
+        }
+        if self.sending.is_some() {
+            return Err(SendErrorReason::Unfinished);
         }
         if let Some(prepared) = &outgoing.prepared {
-            return self.send_prepared(prepared).map_err(SendError::failed);
+            return self.send_prepared(prepared).map_err(SendErrorReason::Failed);
         }
         let opcode = Opcode::from(outgoing.message.kind());
         if outgoing.compress && self.wants_deflate(outgoing.message.len()) {
-            return self.send_deflated(opcode, true, outgoing.message.as_bytes()).map_err(SendError::failed);
+            return self.send_deflated(opcode, true, outgoing.message.as_bytes()).map_err(SendErrorReason::Failed);
         }
         let header = Header { fin: true, rsv1: false, opcode, mask: None, len: 0 };
-        self.queue_frame(header, outgoing.message.into_bytes());
+        if outgoing.message.len() < SHARE_AT_LEAST {
+            self.queue_copied(header, outgoing.message.as_bytes());
+        } else {
+            let message = std::mem::replace(&mut outgoing.message, Message::Binary(Bytes::new()));
+            self.queue_frame(header, message.into_bytes());
+        }
         Ok(())
     }
 
@@ -118,17 +132,6 @@ impl Connection {
         self.deadlines.end();
         self.ended = Some(Box::new(Ended { by_peer: false, clean: false, frame: None }));
         error
-    }
-
-    #[inline]
-    fn refusal(&self) -> Option<SendErrorReason> {
-        if self.state != State::Open {
-            Some(SendErrorReason::Closed)
-        } else if self.sending.is_some() {
-            Some(SendErrorReason::Unfinished)
-        } else {
-            None
-        }
     }
 
     fn wants_deflate(&self, len: usize) -> bool {

@@ -151,11 +151,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// writes; it is never sent in part.
     #[inline]
     pub async fn send(&mut self, message: impl Into<Outgoing>) -> Result<(), SendError<Outgoing>> {
-        let message = message.into();
+        let mut message = message.into();
         if !self.has_room() {
             poll_fn(|cx| self.poll_room(cx)).await.map_err(SendError::failed)?;
         }
-        self.connection.send(message)?;
+        if let Err(reason) = self.connection.send_from(&mut message) {
+            return Err(SendError::new(reason, message));
+        }
         if self.holds_back() {
             return Ok(());
         }
