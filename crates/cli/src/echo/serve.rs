@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bowline_core::handshake::Request;
 use bowline_core::stream::{Acceptor, WebSocket};
-use bowline_core::{CloseCode, CloseFrame};
+use bowline_core::{CloseCode, CloseFrame, Error};
 use http::HeaderMap;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -66,6 +66,14 @@ async fn handshake(
     }
 }
 
+async fn echo(ws: &mut WebSocket<TcpStream>) -> Result<(), Error> {
+    loop {
+        // `while let` would hold what was received a second time while it is sent.
+        let Some(message) = ws.recv().await? else { return Ok(()) };
+        ws.send(message).await?;
+    }
+}
+
 /// One connection, from the first byte to the last.
 #[expect(clippy::manual_async_fn, reason = "it would hold its arguments twice: as such, and as variables")]
 fn connection(
@@ -76,20 +84,11 @@ fn connection(
     async move {
         // A client that is in its handshake when the server stops is let go: it has no WebSocket to close yet.
         let Some(Some(mut ws)) = slot.unless_stopping(handshake).await else { return };
-        let end = loop {
-            // Matched within the block, so that what was received isn't held a second time while it is sent.
-            let message = {
-                let recv = pin!(ws.recv());
-                match slot.unless_stopping(recv).await {
-                    Some(Ok(Some(message))) => message,
-                    Some(Ok(None)) => break Some(Ok(())),
-                    Some(Err(error)) => break Some(Err(error)),
-                    None => break None,
-                }
-            };
-            if let Err(error) = ws.send(message).await {
-                return tracing::debug!(number, %error, "failed");
-            }
+        // Raced as a whole, so that the loop itself is the natural one. What a stop cuts short is cancel safe: an answer that
+        // is queued leaves before Close.
+        let end = {
+            let echo = pin!(echo(&mut ws));
+            slot.unless_stopping(echo).await
         };
         let end = match end {
             Some(end) => end,
