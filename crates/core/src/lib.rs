@@ -20,3 +20,8 @@ pub use error::{Error, LimitExceeded, ProtocolError, SendError};
 pub use limits::Limits;
 pub use message::{Message, Utf8Bytes};
 pub use role::Role;
+
+/// The README's example compiles.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

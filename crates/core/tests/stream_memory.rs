@@ -1,6 +1,7 @@
 //! What a WebSocket holds: nothing while it is idle, and no message of any size while it relays one.
 //!
 //! A test binary of its own, for its allocator; one test, so that nobody else allocates meanwhile.
+#![cfg(feature = "tokio")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use std::{alloc::System, future::poll_fn, task::Poll};

@@ -1,4 +1,5 @@
 //! `WebSocket<IO>`: over a scripted byte stream, on a paused clock, and over sockets where the kernel matters.
+#![cfg(feature = "tokio")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod accept;
