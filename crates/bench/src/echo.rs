@@ -24,12 +24,17 @@ pub(crate) fn run(plan: &EchoPlan) -> Result<EchoReport, Error> {
     let open = Opener::new(&mut poll, &plan.target, &handshake, plan.open_timeout)?.open(0, plan.connections)?;
 
     let mut load = Load::new(poll, open, cycle, plan.deflate.is_some());
+    load.polls.busy = plan.busy_poll;
     load.start(plan.in_flight);
     load.run_for(plan.warm_up)?;
     let (start, before) = (meter.sample()?, load.answered);
+    load.polls = Polls { busy: plan.busy_poll, ..Polls::default() };
     load.run_for(plan.duration)?;
     let messages = load.answered - before;
-    let usage = meter.usage(start, messages)?;
+    let mut usage = meter.usage(start, messages)?;
+    if plan.busy_poll {
+        usage.client.share = load.polls.useful();
+    }
     load.drain(plan.drain_timeout)?;
     let faults = load.finish();
     Ok(EchoReport {
@@ -57,7 +62,23 @@ pub(crate) struct Load {
     outstanding: usize,
     /// Connections with more to read than their turn allowed: epoll tells only what is new.
     unfinished: Vec<usize>,
+    polls: Polls,
     faults: Faults,
+}
+
+/// How often sockets were asked for, and how often in vain.
+#[derive(Debug, Default)]
+struct Polls {
+    busy: bool,
+    all: u64,
+    empty: u64,
+}
+
+impl Polls {
+    /// The share of them that found something.
+    fn useful(&self) -> f64 {
+        1.0 - float(self.empty) / float(self.all.max(1))
+    }
 }
 
 struct Connection {
@@ -77,6 +98,7 @@ impl Load {
             answered: 0,
             outstanding: 0,
             unfinished: Vec::new(),
+            polls: Polls::default(),
             faults: Faults::default(),
         };
         load.add(open, deflate);
@@ -164,8 +186,13 @@ impl Load {
     }
 
     fn turn(&mut self, events: &mut Events, wait: Duration) -> Result<(), Error> {
-        let wait = if self.unfinished.is_empty() { wait } else { Duration::ZERO };
-        open::poll(&mut self.poll, events, wait)?;
+        if self.polls.busy || !self.unfinished.is_empty() {
+            open::poll_now(&mut self.poll, events)?;
+        } else {
+            open::poll(&mut self.poll, events, wait)?;
+        }
+        self.polls.all += 1;
+        self.polls.empty += u64::from(events.is_empty());
         for index in std::mem::take(&mut self.unfinished) {
             self.serve(index);
         }

@@ -132,7 +132,16 @@ pub(crate) fn not_yet(error: &io::Error) -> bool {
 /// Waits for events, and takes an interruption for none.
 pub(crate) fn poll(poll: &mut Poll, events: &mut Events, wait: Duration) -> Result<(), Error> {
     // Less than epoll's resolution would be rounded to a busy loop.
-    match poll.poll(events, Some(wait.max(Duration::from_millis(1)))) {
+    poll_for(poll, events, wait.max(Duration::from_millis(1)))
+}
+
+/// Takes the events that are there.
+pub(crate) fn poll_now(poll: &mut Poll, events: &mut Events) -> Result<(), Error> {
+    poll_for(poll, events, Duration::ZERO)
+}
+
+fn poll_for(poll: &mut Poll, events: &mut Events, wait: Duration) -> Result<(), Error> {
+    match poll.poll(events, Some(wait)) {
         Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(Error::io("wait for sockets")(error)),
         _ => Ok(()),
     }

@@ -68,6 +68,10 @@ pub struct EchoPlan {
     pub connections: usize,
     /// Messages in flight on each connection, 1 to [`MAX_IN_FLIGHT`]; 1 by default.
     pub in_flight: usize,
+    /// Whether to ask for answers without ever sleeping; off by default. Then no server pays for waking the load generator
+    /// up, which costs more the faster it is, and the load generator takes a core for itself.
+    #[serde(default)]
+    pub busy_poll: bool,
     /// How long to run before measuring; 1 s by default.
     #[serde(with = "seconds")]
     pub warm_up: Duration,
@@ -97,6 +101,7 @@ impl EchoPlan {
             deflate: None,
             connections: 64,
             in_flight: 1,
+            busy_poll: false,
             warm_up: Duration::from_secs(1),
             duration: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(2),

@@ -129,7 +129,7 @@ impl fmt::Display for Faults {
 pub struct ServerUse {
     /// CPU time of all its threads in seconds, user and system.
     pub cpu_seconds: f64,
-    /// The same as a share of one core.
+    /// The same as a share of one core; with busy polling, which takes all of it, the share of polls that found something.
     pub share: f64,
     /// Messages or handshakes per second of its CPU time: the figure to compare.
     pub per_cpu_second: f64,

@@ -57,6 +57,9 @@ struct EchoArgs {
     /// Messages in flight on each connection.
     #[arg(long, value_name = "N", default_value_t = 1)]
     in_flight: usize,
+    /// Never sleep: no server then pays for waking the load generator up. Takes a core.
+    #[arg(long)]
+    busy_poll: bool,
     /// Send text instead of binary messages.
     #[arg(long)]
     text: bool,
@@ -180,7 +183,7 @@ impl EchoArgs {
         let mut plan = EchoPlan::new(self.server.target);
         plan.server_pid = self.server.pid;
         (plan.size, plan.connections, plan.in_flight) = (self.size, self.connections, self.in_flight);
-        (plan.warm_up, plan.duration) = (self.warm_up, self.duration);
+        (plan.warm_up, plan.duration, plan.busy_poll) = (self.warm_up, self.duration, self.busy_poll);
         plan.kind = if self.text { MessageKind::Text } else { MessageKind::Binary };
         plan.deflate = self.deflate.map(|context| match context {
             DeflateArg::Shared => Deflate::Shared,
