@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Bytes, buf::Limit};
 
 use super::{Connection, Ended, State};
 use crate::{
     buffer::Input,
     close::CloseFrame,
-    error::{Error, Limit, LimitExceeded, ProtocolError},
-    frame::{Header, Opcode, apply_mask},
+    error::{self, Error, LimitExceeded, ProtocolError},
+    frame::{Header, Opcode, Payload, apply_mask},
     message::{Incoming, Kind, Message, Piece, Place, Utf8Bytes, check_size, whole},
 };
 
@@ -83,6 +83,36 @@ impl Connection {
         self.next_event(input, now).map_err(|error| self.fail(error))
     }
 
+    /// Where to read the next bytes from the transport to, if they are payload of a big message: to where they belong in
+    /// it, which saves a copy of each. All input before must have been received. Then call
+    /// [`received_in_place`](Self::received_in_place).
+    #[inline]
+    pub fn payload_room(&mut self) -> Option<Limit<&mut Vec<u8>>> {
+        let incoming = self.incoming.as_deref_mut()?;
+        let payload = self.decoder.current().filter(|payload| !payload.opcode.is_control())?;
+        incoming.room(Place { remaining: payload.remaining, fin: payload.fin })
+    }
+
+    /// Takes in `count` bytes that were read into [`payload_room`](Self::payload_room).
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub fn received_in_place(&mut self, count: usize) -> Result<Option<Event>, Error> {
+        self.deadlines.heard = true;
+        self.payload_came(count).map(|message| message.map(Event::Message)).map_err(|error| self.fail(error))
+    }
+
+    fn payload_came(&mut self, count: usize) -> Result<Option<Message>, Error> {
+        let (Some(payload), Some(incoming)) = (self.decoder.current(), &mut self.incoming) else { return Ok(None) };
+        incoming.came_in_place(count, payload)?;
+        let Payload { remaining, fin, .. } = *payload;
+        if remaining > 0 {
+            return Ok(None);
+        }
+        self.decoder.finish();
+        self.end_of_frame(fin)
+    }
+
     /// Whether [`receive`](Self::receive) may give an event without more input.
     #[inline]
     #[must_use]
@@ -138,7 +168,7 @@ impl Connection {
     fn begin_data(&mut self, header: &Header, input: &mut Input) -> Result<Option<Message>, Error> {
         let limits = &self.config.limits;
         if header.len > limits.max_frame_size as u64 {
-            return Err(LimitExceeded::new(Limit::FrameSize, limits.max_frame_size).into());
+            return Err(LimitExceeded::new(error::Limit::FrameSize, limits.max_frame_size).into());
         }
         let kind = match (header.opcode, &mut self.incoming) {
             (Opcode::Continuation, Some(incoming)) => {

@@ -1,6 +1,6 @@
 //! A message on its way in: joined to one piece of memory, or handed on piece by piece.
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, buf::Limit};
 
 use super::{
     Kind, Message, Piece, Utf8Bytes,
@@ -8,12 +8,15 @@ use super::{
     utf8::Utf8Check,
 };
 use crate::{
-    error::{Error, Limit, LimitExceeded, ProtocolError},
+    error::{self, Error, LimitExceeded, ProtocolError},
+    frame::Payload,
     limits::Limits,
 };
 
 /// What a frame's header may make this end reserve before the payload has come, in bytes.
 const RESERVE_AHEAD: usize = 64 << 10;
+/// From this many bytes of a frame still to come, they are read to where they belong in the message.
+const READ_IN_PLACE: u64 = 32 << 10;
 /// How many bytes may be reserved for each that has come.
 const RESERVE_FACTOR: usize = 8;
 
@@ -86,7 +89,7 @@ impl Incoming {
         }
         // A message has a frame at least: one that comes whole in it is not counted at all.
         if self.fragments > limits.max_fragments.max(1) {
-            return Err(LimitExceeded::new(Limit::Fragments, limits.max_fragments));
+            return Err(LimitExceeded::new(error::Limit::Fragments, limits.max_fragments));
         }
         let before = self.announced;
         self.announced = before.saturating_add(len);
@@ -95,7 +98,7 @@ impl Incoming {
         }
         // Compressed bytes that can't be within the limit are refused by the header, too.
         if self.announced > Bounds::assembled(limits).max_input() {
-            return Err(LimitExceeded::new(Limit::MessageSize, limits.max_message_size));
+            return Err(LimitExceeded::new(error::Limit::MessageSize, limits.max_message_size));
         }
         Ok(())
     }
@@ -122,6 +125,30 @@ impl Incoming {
             self.utf8.check(&self.payload[start..])?;
         }
         inflated.map(|_| ())
+    }
+
+    /// Room for the next bytes, to be read to where they belong; `None` if they must be looked at first, or aren't worth it.
+    pub(crate) fn room(&mut self, place: Place) -> Option<Limit<&mut Vec<u8>>> {
+        if self.in_pieces || self.compressed || place.remaining < READ_IN_PLACE {
+            return None;
+        }
+        if self.payload.len() == self.payload.capacity() {
+            let next = usize::try_from(place.remaining).unwrap_or(usize::MAX).min(RESERVE_AHEAD);
+            self.reserve(next, Place { remaining: place.remaining - next as u64, ..place });
+        }
+        let spare = (self.payload.capacity() - self.payload.len()) as u64;
+        let most = usize::try_from(spare.min(place.remaining)).unwrap_or(usize::MAX);
+        Some((&mut self.payload).limit(most))
+    }
+
+    /// The last `count` bytes were read to where they belong: unmasks and judges them.
+    pub(crate) fn came_in_place(&mut self, count: usize, payload: &mut Payload) -> Result<(), ProtocolError> {
+        let start = self.payload.len() - count;
+        let bytes = payload.take(&mut self.payload[start..]);
+        if self.kind == Kind::Text {
+            self.utf8.check(bytes)?;
+        }
+        Ok(())
     }
 
     /// Makes room: for all that is announced, as far as that is in proportion to what has come.
@@ -206,7 +233,7 @@ impl Incoming {
 #[inline]
 pub(crate) fn check_size(have: u64, more: u64, limits: &Limits) -> Result<(), LimitExceeded> {
     if have.saturating_add(more) > limits.max_message_size as u64 {
-        return Err(LimitExceeded::new(Limit::MessageSize, limits.max_message_size));
+        return Err(LimitExceeded::new(error::Limit::MessageSize, limits.max_message_size));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::io::poll_read_buf;
 
 use super::{
     closing::Closing,
@@ -15,6 +16,7 @@ use super::{
 };
 use crate::{
     Error,
+    buffer::Input,
     connection::{Event, MAX_SLICES},
     error::Timeout,
 };
@@ -85,11 +87,24 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         }
     }
 
-    /// Reads once. Ready if there is something new: bytes, or the end.
+    /// Reads once. Ready if there is something new: bytes, or the end. There must be no input left, and nothing parked.
     #[inline]
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.input.release();
-        let error = match ready!(poll_input(&mut self.io, cx)) {
+        let read = match self.connection.payload_room() {
+            Some(mut room) => match ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut room)) {
+                Ok(count @ 1..) => {
+                    match self.connection.received_in_place(count) {
+                        Ok(event) => self.parked = event.map(Box::new),
+                        Err(error) => self.start_failing(error),
+                    }
+                    return Poll::Ready(());
+                }
+                end => end.map(|_| Input::default()),
+            },
+            None => ready!(poll_input(&mut self.io, cx)),
+        };
+        let error = match read {
             Ok(input) if !input.is_empty() => {
                 self.input = input;
                 return Poll::Ready(());

@@ -6,6 +6,7 @@ mod common;
 mod control;
 mod differential;
 mod frame_table;
+mod in_place;
 mod inflating;
 mod lapses;
 mod limits;
