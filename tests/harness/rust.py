@@ -111,4 +111,8 @@ def fuzz(part: Part) -> None:
         return
     limits = [f"-max_total_time={FUZZ_SECONDS}", f"-max_len={FUZZ_MAX_LEN}", "-rss_limit_mb=2048"]
     for target in targets:
-        part.step(target, ["cargo", "fuzz", "run", target, "--", *limits], env=env, seconds=FUZZ_SECONDS * 3 + 120)
+        # What is found goes to the first folder; cargo-fuzz doesn't look for seeds by itself.
+        corpus, seeds = ROOT / "fuzz" / "corpus" / target, ROOT / "fuzz" / "seeds" / target
+        corpus.mkdir(parents=True, exist_ok=True)
+        command = ["cargo", "fuzz", "run", target, str(corpus), str(seeds), "--", *limits]
+        part.step(target, command, env=env, seconds=FUZZ_SECONDS * 3 + 120)
