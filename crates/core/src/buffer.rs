@@ -100,11 +100,6 @@ impl Input {
         Self { chunk: Some(chunk), position: 0, borrowed: true }
     }
 
-    /// Appends bytes that came.
-    pub fn extend(&mut self, bytes: &[u8]) {
-        self.chunk.get_or_insert_default().extend_from_slice(bytes);
-    }
-
     /// What has not been understood.
     #[inline]
     #[must_use]

@@ -37,7 +37,7 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Mostly the default, which has a way of its own.
+/// Mostly the default.
 fn level() -> impl Strategy<Value = u32> {
     prop_oneof![Just(1), 0..=9_u32]
 }

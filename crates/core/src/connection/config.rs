@@ -37,7 +37,7 @@ impl Config {
     }
 
     /// permessage-deflate (RFC 7692), if the peer agrees. Off by default: it costs CPU and, with context takeover, up to
-    /// some 300 KiB a connection; and compressing secrets beside what an attacker chose leaks their length.
+    /// some 420 KiB a connection; and compressing secrets beside what an attacker chose leaks their length.
     #[must_use]
     pub fn deflate(mut self, deflate: impl Into<Option<DeflateConfig>>) -> Self {
         self.deflate = deflate.into();

@@ -110,9 +110,7 @@ impl Connection {
         if by_peer {
             self.queue_close(frame.as_ref().map(|frame| CloseFrame::from(frame.code())).as_ref());
         }
-        self.state = State::Closed;
-        self.deadlines.end();
-        self.ended = Some(Box::new(Ended { by_peer, clean: true, frame: frame.clone() }));
+        self.end(Ended::new(by_peer, true, frame.clone()));
         Ok(Event::Close(frame))
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Connection, Ended, Keepalive, State};
+use super::{Connection, Ended, Keepalive};
 use crate::{
     error::{Error, Timeout},
     frame::Opcode,
@@ -108,9 +108,7 @@ impl Connection {
         let time = self.deadlines.time(now);
         let due = |deadline: Time| deadline <= time;
         if due(self.deadlines.close_by) {
-            self.state = State::Closed;
-            self.deadlines.end();
-            self.ended = Some(Box::new(Ended { by_peer: false, clean: false, frame: None }));
+            self.end(Ended::new(false, false, None));
             return Err(Timeout::Close.into());
         }
         if due(self.deadlines.message_by) {

@@ -141,7 +141,7 @@ impl Connection {
     pub fn abandon(&mut self) {
         self.state = State::Closed;
         self.deadlines.end();
-        let ended = self.ended.get_or_insert_with(|| Box::new(Ended { by_peer: false, clean: false, frame: None }));
+        let ended = self.ended.get_or_insert_with(|| Box::new(Ended::new(false, false, None)));
         ended.clean = false;
     }
 
@@ -171,6 +171,13 @@ impl Connection {
     pub fn has_whole_message(&self, input: &Input) -> bool {
         self.decoder.has_whole_message(input.unread())
     }
+
+    /// Nothing more is received or due; what is queued may still be written.
+    fn end(&mut self, ended: Ended) {
+        self.state = State::Closed;
+        self.deadlines.end();
+        self.ended = Some(Box::new(ended));
+    }
 }
 
 /// How a connection ended.
@@ -182,7 +189,6 @@ pub struct Ended {
 }
 
 impl Ended {
-    #[cfg(feature = "tungstenite")]
     pub(crate) const fn new(by_peer: bool, clean: bool, frame: Option<CloseFrame>) -> Self {
         Self { by_peer, clean, frame }
     }

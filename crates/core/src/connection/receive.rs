@@ -128,10 +128,7 @@ impl Connection {
         if self.state == State::Closed {
             return Ok(());
         }
-        let by_peer = self.state == State::Open;
-        self.state = State::Closed;
-        self.deadlines.end();
-        self.ended = Some(Box::new(Ended { by_peer, clean: false, frame: None }));
+        self.end(Ended::new(self.state == State::Open, false, None));
         Err(Error::Abnormal)
     }
 

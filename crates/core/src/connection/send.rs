@@ -51,9 +51,9 @@ impl Connection {
         }
         let opcode = Opcode::from(outgoing.message.kind());
         if outgoing.compress && self.wants_deflate(outgoing.message.len()) {
-            return self.send_deflated(opcode, true, outgoing.message.as_bytes()).map_err(SendErrorReason::Failed);
+            return self.queue_deflated(deflated(opcode), outgoing.message.as_bytes()).map_err(SendErrorReason::Failed);
         }
-        let header = Header { fin: true, rsv1: false, opcode, mask: None, len: 0 };
+        let header = plain(opcode);
         if outgoing.message.len() < SHARE_AT_LEAST {
             self.queue_copied(header, outgoing.message.as_bytes());
         } else {
@@ -127,10 +127,8 @@ impl Connection {
         {
             self.queue_close(Some(&CloseFrame::new(code, error.to_string())));
         }
-        self.state = State::Closed;
         self.incoming = None;
-        self.deadlines.end();
-        self.ended = Some(Box::new(Ended { by_peer: false, clean: false, frame: None }));
+        self.end(Ended::new(false, false, None));
         error
     }
 
@@ -141,26 +139,21 @@ impl Connection {
     fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
         let message = prepared.message();
         let opcode = Opcode::from(message.kind());
-        let deflated = self.wants_deflate(message.len());
+        let compressed = self.wants_deflate(message.len());
         let sort = self.deflate.as_ref().and_then(|deflate| deflate.shared_sort());
-        if self.role.masks() || (deflated && sort.is_none()) {
-            if deflated {
-                return self.send_deflated(opcode, true, message.as_bytes());
+        if self.role.masks() || (compressed && sort.is_none()) {
+            if compressed {
+                return self.queue_deflated(deflated(opcode), message.as_bytes());
             }
-            let header = Header { fin: true, rsv1: false, opcode, mask: None, len: 0 };
-            self.queue_frame(header, message.as_bytes().clone());
+            self.queue_frame(plain(opcode), message.as_bytes().clone());
             return Ok(());
         }
         let bytes = match (sort, self.deflate.as_deref_mut()) {
-            (Some(sort), Some(deflate)) if deflated => prepared.deflated(sort, deflate)?,
+            (Some(sort), Some(deflate)) if compressed => prepared.deflated(sort, deflate)?,
             _ => prepared.plain(),
         };
         self.queue_wire(bytes);
         Ok(())
-    }
-
-    fn send_deflated(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) -> Result<(), Error> {
-        self.queue_deflated(Header { fin, rsv1: true, opcode, mask: None, len: 0 }, payload)
     }
 
     fn queue_deflated(&mut self, header: Header, payload: &[u8]) -> Result<(), Error> {
@@ -215,6 +208,16 @@ impl Connection {
     }
 
     pub(super) fn queue_control(&mut self, opcode: Opcode, payload: &[u8]) {
-        self.queue_copied(Header { fin: true, rsv1: false, opcode, mask: None, len: 0 }, payload);
+        self.queue_copied(plain(opcode), payload);
     }
+}
+
+/// The header of a frame by itself; mask and length are put in when it is queued.
+const fn plain(opcode: Opcode) -> Header {
+    Header { fin: true, rsv1: false, opcode, mask: None, len: 0 }
+}
+
+/// The same, with the bit that says that the message is compressed (RFC 7692 §6).
+const fn deflated(opcode: Opcode) -> Header {
+    Header { rsv1: true, ..plain(opcode) }
 }
