@@ -1,0 +1,3 @@
+//! A WebSocket server to embed or to run.
+
+pub mod room;
