@@ -1,3 +1,10 @@
 //! A WebSocket server to embed or to run.
 
+pub mod handler;
+pub mod hub;
 pub mod room;
+pub mod session;
+mod signal;
+mod transport;
+
+pub use self::{hub::Hub, session::Session};
