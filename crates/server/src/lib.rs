@@ -2,6 +2,8 @@
 
 pub mod handler;
 pub mod hub;
+pub mod io;
+pub mod listener;
 pub mod room;
 pub mod session;
 mod signal;
