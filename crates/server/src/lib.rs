@@ -1,3 +1,4 @@
 //! A WebSocket server to embed or to run.
 
+pub mod log;
 pub mod room;

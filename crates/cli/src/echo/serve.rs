@@ -7,6 +7,7 @@ use std::time::Duration;
 use bowline_core::handshake::Request;
 use bowline_core::stream::{Acceptor, WebSocket};
 use bowline_core::{CloseCode, CloseFrame, Error};
+use bowline_server::log::Untrusted;
 use http::HeaderMap;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -14,7 +15,6 @@ use tracing::field;
 
 use super::listener::Acceptance;
 use super::slots::{Slot, Slots};
-use crate::log::Untrusted;
 
 /// What all connections share.
 #[derive(Debug)]
