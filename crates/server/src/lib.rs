@@ -1,4 +1,5 @@
 //! A WebSocket server to embed or to run.
 
 pub mod log;
+pub mod metrics;
 pub mod room;
