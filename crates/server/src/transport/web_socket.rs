@@ -24,7 +24,7 @@ use crate::{
     io::Io,
     room::Next,
     session::{Shared, Wire},
-    signal::{ABORT, CLOSE, HANDLER, OUTBOX, ROOM_BITS, ROOMS},
+    signal::{ABORT, CLOSE, HANDLER, ROOM_BITS, ROOMS},
 };
 
 /// Turns in one poll, after which others may run.
@@ -85,7 +85,7 @@ impl WebSocketTask {
 
     fn turn(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Turn {
         let Some(ws) = &mut wire.ws else { return Turn::Over };
-        let written = self.write(ws, cx);
+        let is_done = self.write(ws, cx);
         if ws.can_queue()
             && let Some(sender) = wire.sender.take_if(|_| ws.can_queue())
         {
@@ -95,7 +95,7 @@ impl WebSocketTask {
             sender.wake();
         }
         if ws.poll_ready(cx).is_pending() {
-            return if written { Turn::Wait } else { Turn::Again };
+            return if is_done { Turn::Wait } else { Turn::Again };
         }
         if self.handler.is_none() {
             // Nobody receives it any more.
@@ -111,7 +111,7 @@ impl WebSocketTask {
         if ws.poll_attend(cx).is_ready() { Turn::Again } else { Turn::Wait }
     }
 
-    /// Writes what waits. Whether the socket or the budget stopped it.
+    /// Writes what waits. Whether that is all that can be done now: else the budget of a turn has run out.
     fn write(&mut self, ws: &mut WebSocket<Io>, cx: &mut Context<'_>) -> bool {
         let mut reads = MAX_READS;
         loop {
@@ -133,7 +133,7 @@ impl WebSocketTask {
         if let Some(frame) = self.close.take_if(|_| self.shared.outbox().is_empty()) {
             self.is_closing = true;
             ws.start_close(*frame);
-            return ws.poll_write_queued(cx).is_pending() || true;
+            let _ = ws.poll_write_queued(cx);
         }
         true
     }
