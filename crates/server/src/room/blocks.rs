@@ -62,7 +62,8 @@ impl Variant {
 
     /// Forgets blocks that nobody can ask for any more.
     pub(super) fn trim(&mut self, log: &Log) {
-        let gone = |block: &Block| block.end <= log.lost() + 1 || (log.is_empty() && block.end <= log.head() + 1);
+        let first = log.first();
+        let gone = |block: &Block| block.end <= first;
         while self.blocks.front().is_some_and(gone) {
             self.blocks.pop_front();
         }
@@ -71,6 +72,12 @@ impl Variant {
     /// Forgets all blocks: what they hold besides has been superseded.
     pub(super) fn clear(&mut self) {
         self.blocks.clear();
+    }
+
+    /// How many blocks it has, and their bytes.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.blocks.len(), self.blocks.iter().map(|block| block.bytes.len()).sum())
     }
 
     /// What comes for `reader` at or after `offset`, which is not past the log's head.
@@ -104,8 +111,14 @@ fn encode(encoding: Encoding, log: &Log, offset: u64, until: u64) -> Block {
         if !bytes.is_empty() && bytes.len() + message.len() > MAX_BLOCK {
             break;
         }
+        let before = bytes.len();
         if let Err(error) = encoding.encode(entry_place(log, entry), message, &mut bytes) {
             tracing::error!(%error, "a publication can't be compressed; its readers miss it");
+        }
+        if before > 0 && bytes.len() > MAX_BLOCK {
+            // By no more than its header, as a rule.
+            bytes.truncate(before);
+            break;
         }
         for_all &= entry.is_for_all();
         let Ok(len) = u32::try_from(bytes.len()) else { break };
@@ -125,7 +138,8 @@ impl Block {
     fn run(&self, log: &Log, offset: u64, reader: Option<SessionId>) -> Run {
         let from = self.bounds.partition_point(|bound| bound.offset < offset);
         let start = from.checked_sub(1).map_or(0, |before| self.bounds[before].end);
-        let to = if self.for_all && !log.has_superseded() { self.bounds.len() } else { self.until_other(log, from, reader) };
+        let to =
+            if self.for_all && !log.has_superseded() { self.bounds.len() } else { self.until_other(log, from, reader) };
         let end = to.checked_sub(1).map_or(start, |last| self.bounds[last].end.max(start));
         let next = if to == self.bounds.len() { self.end } else { self.bounds[to].offset };
         #[expect(clippy::cast_possible_truncation, reason = "a block has at most as many entries as a u32 has bytes")]
@@ -141,6 +155,12 @@ impl Block {
             while entries.next_if(|entry: &&Entry| entry.offset < bound.offset).is_some() {}
             entries.peek().is_some_and(|entry| entry.offset == bound.offset && entry.is_for(reader))
         };
-        from + self.bounds[from..].iter().take_while({ let mut is_for = is_for; move |bound| is_for(bound) }).count()
+        from + self.bounds[from..]
+            .iter()
+            .take_while({
+                let mut is_for = is_for;
+                move |bound| is_for(bound)
+            })
+            .count()
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Member {
     pub(super) encoding: Option<Encoding>,
     /// Which session; `None` for those without one.
     pub(super) present: Option<Present>,
+    /// It was told to disconnect: it gets nothing more.
+    pub(super) is_over: bool,
 }
 
 /// Doesn't get events of presence.

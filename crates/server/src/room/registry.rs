@@ -93,6 +93,14 @@ impl Rooms {
         shard.values().map(|room| room.state().log_bytes()).sum()
     }
 
+    /// What [`sweep`](Self::sweep) does, at a time of the test's choice.
+    #[cfg(test)]
+    pub(super) fn sweep_all(&self, now: Instant) {
+        for index in 0..SHARDS {
+            self.sweep_shard(index, now);
+        }
+    }
+
     /// Drops what is too old in all rooms; the payload bytes that are left in their logs.
     pub(crate) async fn sweep(&self) -> usize {
         let now = Instant::now();
