@@ -1,0 +1,13 @@
+//! The stand-alone server on real sockets: deadlines, limits, TLS, faults, and stopping.
+
+mod admission;
+mod child;
+mod faults;
+mod http;
+mod processes;
+mod stop;
+mod support;
+mod timeouts;
+#[cfg(feature = "rustls")]
+mod tls;
+mod upgrade;
