@@ -9,12 +9,12 @@ use bowline_core::handshake::Request;
 use bowline_core::stream::{Acceptor, WebSocket};
 use bowline_core::{CloseCode, CloseFrame, Error};
 use bowline_server::listener::{Acceptance, Slot, Slots};
+use bowline_server::log::Untrusted;
 use http::HeaderMap;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::field;
 
-use crate::log::Untrusted;
 
 /// What all connections share.
 #[derive(Debug)]
