@@ -16,9 +16,9 @@ use bowline_core::stream::WebSocket;
 use http::request::Parts;
 use tokio::{runtime::Handle, time::interval};
 
-pub use self::{config::HubBuilder, drain::Drain};
 pub(crate) use self::config::HubConfig;
 use self::sessions::Sessions;
+pub use self::{config::HubBuilder, drain::Drain};
 use crate::{
     handler::{ErasedHandler, Handler, erase},
     io::Io,

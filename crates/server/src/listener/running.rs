@@ -71,8 +71,8 @@ impl Bound {
     }
 
     /// Serves, in tasks of this runtime: one a socket, one a connection, and with HTTP/2 one a stream. Each request gets
-    /// a [`ConnectionInfo`](super::ConnectionInfo) and a [`ConnectionSlot`] among its extensions. A panic in `service` ends
-    /// that connection (with HTTP/2 that stream), and nothing else.
+    /// a [`ConnectionInfo`](super::ConnectionInfo), a [`Peer`](crate::http::Peer) and a [`ConnectionSlot`] among its
+    /// extensions. A panic in `service` ends that connection (with HTTP/2 that stream), and nothing else.
     ///
     /// Requests that no service should see are answered here: 400 for a malformed one, without Host or with several, with
     /// several Transfer-Encodings or with values that aren't ASCII; 431 past the limits. After a request with

@@ -17,6 +17,7 @@ use tower_service::Service;
 use super::admission::ConnectionSlot;
 use super::counts::Counters;
 use super::info::ConnectionInfo;
+use crate::http::Peer;
 
 /// What the requests of one connection share.
 #[derive(Debug)]
@@ -60,7 +61,9 @@ where
             return Box::pin(future::ready(Ok(refusal(status, request.version(), slot))));
         }
         let ends = Ends::of(&request);
-        request.extensions_mut().insert(self.shared.info);
+        let info = self.shared.info;
+        request.extensions_mut().insert(info);
+        request.extensions_mut().insert(Peer { address: info.peer(), is_tls: info.is_tls() });
         request.extensions_mut().insert(slot.clone());
         let mut service = self.service.clone();
         Box::pin(async move {

@@ -34,11 +34,6 @@ use std::{
 use bowline_core::Message;
 use tokio::runtime::Handle;
 
-pub(crate) use self::{
-    options::Patterns,
-    registry::Rooms,
-    state::{Next, SWEEP_INTERVAL},
-};
 pub use self::{
     encoding::Encoding,
     name::{InvalidRoomName, RoomName},
@@ -51,6 +46,11 @@ pub use self::{
 use self::{
     members::{FAN_OUT_BATCH, Member, NO_PRESENCE, tell},
     state::State,
+};
+pub(crate) use self::{
+    options::Patterns,
+    registry::Rooms,
+    state::{Next, SWEEP_INTERVAL},
 };
 use crate::{session::SessionId, signal::Signal};
 

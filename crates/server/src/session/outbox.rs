@@ -163,7 +163,10 @@ mod tests {
     #[test]
     fn the_bounds_on_count_and_bytes_hold() {
         let (outbox, answers) = filled(Overflow::DropNewest, &["a", "b", "c", "d"]);
-        assert_eq!((answers, left(outbox)), (vec!["0".to_owned(), "0".into(), "0".into(), "full".into()], "abc".into()));
+        assert_eq!(
+            (answers, left(outbox)),
+            (vec!["0".to_owned(), "0".into(), "0".into(), "full".into()], "abc".into())
+        );
         let (outbox, answers) = filled(Overflow::DropNewest, &["aaaaa", "b", "c"]);
         assert_eq!((answers, left(outbox)), (vec!["0".to_owned(), "0".into(), "full".into()], "aaaaab".into()));
         let (_, answers) = filled(Overflow::DropOldest, &["aaaaaaa"]);

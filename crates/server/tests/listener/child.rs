@@ -17,6 +17,9 @@ const ROLE: &str = "BOWLINE_TEST_CHILD";
 const DESCRIPTORS: &str = "BOWLINE_TEST_DESCRIPTORS";
 const TIMEOUT_MS: &str = "BOWLINE_TEST_TIMEOUT_MS";
 
+/// The sockets of a child, and so the tasks of one that is idle.
+pub(crate) const LISTENERS: u64 = if cfg!(feature = "rustls") { 2 } else { 1 };
+
 /// No test: what the child runs.
 #[test]
 #[ignore = "a server for other tests, which start it"]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::child::{ServerProcess, State};
+use super::child::{LISTENERS, ServerProcess, State};
 use super::support::{GET, UPGRADE};
 
 /// How a client goes.
@@ -41,9 +41,6 @@ fn baseline(server: &mut ServerProcess) -> State {
     drop(tcp);
     server.until(|state| state.accepted == 1 && (state.open, state.sessions, state.tasks) == (0, 0, LISTENERS))
 }
-
-/// An accept loop each.
-const LISTENERS: u64 = if cfg!(feature = "rustls") { 2 } else { 1 };
 
 fn assert_nothing_is_left(server: &mut ServerProcess, before: State, connections: u64) {
     let after = server.until(|state| {

@@ -3,7 +3,9 @@
 mod admission;
 mod child;
 mod faults;
+mod foreign;
 mod http;
+mod http2;
 mod processes;
 mod stop;
 mod support;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bowline_server::listener::descriptors::raise_limit;
 
-use super::child::{ServerProcess, command};
-use super::support::LAST_GET;
+use super::child::{LISTENERS, ServerProcess, command};
+use super::support::{LAST_GET, UPGRADE};
 
 /// Asks, as any client would, and says how long it took.
 fn get(address: SocketAddr) -> Duration {
@@ -142,4 +142,29 @@ fn sockets_for_another_process_are_left_alone() {
     let server = ServerProcess::spawn(&mut command);
     assert!(server.sockets.is_empty());
     get(server.addresses[0]);
+}
+
+/// What an idle WebSocket is held in is another's to measure; here, that nothing of HTTP is left.
+#[test]
+fn an_upgraded_connection_is_rid_of_http() {
+    const COUNT: u64 = 1000;
+    assert!(raise_limit() >= COUNT + 500, "this test holds {COUNT} connections: raise ulimit -n");
+    let mut server = ServerProcess::start(Duration::from_secs(10), None);
+    let upgrade = UPGRADE.replace("/upgrade", "/hold");
+    let connect = |address| {
+        let mut tcp = TcpStream::connect(address).expect("it accepts");
+        tcp.write_all(upgrade.as_bytes()).expect("it reads");
+        tcp
+    };
+    // So many as are made at a time, for what the allocator holds on to.
+    let warm: Vec<_> = (0..20).map(|_| connect(server.addresses[0])).collect();
+    let before = server.until(|state| (state.sessions, state.tasks) == (20, 20 + LISTENERS));
+    let held: Vec<_> = (0..COUNT).map(|_| connect(server.addresses[0])).collect();
+    // One task each: the one that spoke HTTP is gone.
+    let after = server.until(|state| (state.sessions, state.tasks) == (COUNT + 20, COUNT + 20 + LISTENERS));
+    let bytes = (after.kib - before.kib) * 1024 / COUNT;
+    println!("{bytes} bytes an upgraded connection");
+    assert!(bytes <= 2048, "{bytes} bytes each");
+    drop((warm, held));
+    server.until(|state| (state.open, state.sessions, state.tasks) == (0, 0, LISTENERS));
 }

@@ -1,25 +1,27 @@
 //! A service that does what a test asks for, and a client that writes bytes.
 
 use std::convert::Infallible;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bowline_server::http::Peer;
 use bowline_server::io::Io;
 use bowline_server::listener::{ConnectionInfo, ConnectionSlot, Running, Server};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, split};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf, copy, split};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// `/panic`, `/hang`, `/refuse`; else it says hello, who asks and what was posted. An upgrade echoes bytes.
+/// `/panic`, `/hang`; `/upgrade` echoes bytes, and `/hold` only waits for their end. Else it says hello, who asks and what
+/// was posted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TestService {
     pub(crate) sessions: Arc<AtomicUsize>,
@@ -45,10 +47,11 @@ impl tower_service::Service<Request<Incoming>> for TestService {
 impl TestService {
     async fn answer(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let info = *request.extensions().get::<ConnectionInfo>().expect("every request has one");
+        assert_eq!(request.extensions().get(), Some(&Peer { address: info.peer(), is_tls: info.is_tls() }));
         match request.uri().path() {
             "/panic" => panic!("asked for"),
             "/hang" => pending().await,
-            "/upgrade" => return self.upgrade(request),
+            "/upgrade" | "/hold" => return self.upgrade(request),
             _ => {}
         }
         let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
@@ -63,13 +66,18 @@ impl TestService {
             response.headers_mut().insert("connection", "upgrade".parse().expect("valid"));
             response.headers_mut().insert("upgrade", "websocket".parse().expect("valid"));
         }
+        let hold = request.uri().path() == "/hold";
         let slot = request.extensions_mut().remove::<ConnectionSlot>().expect("every request has one");
         let upgrade = hyper::upgrade::on(request);
         tokio::spawn(async move {
             let Ok(upgraded) = upgrade.await else { return };
             self.sessions.fetch_add(1, Ordering::SeqCst);
             let (io, ahead) = Io::from_upgraded(upgraded);
-            echo(io, ahead).await;
+            if hold {
+                discard(io).await;
+            } else {
+                Box::pin(echo(io, ahead)).await;
+            }
             self.sessions.fetch_sub(1, Ordering::SeqCst);
             drop(slot);
         });
@@ -90,6 +98,20 @@ async fn echo(mut io: Io, ahead: Bytes) {
         let _ = copy(&mut read, &mut write).await;
         let _ = write.shutdown().await;
     }
+}
+
+/// Reads to the end, and owns no buffer while nothing comes: as a session's task does.
+async fn discard(mut io: Io) {
+    poll_fn(|cx| {
+        let mut scratch = [0; 1024];
+        loop {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            if ready!(Pin::new(&mut io).poll_read(cx, &mut buffer)).is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(());
+            }
+        }
+    })
+    .await;
 }
 
 /// `server` on a free port.
