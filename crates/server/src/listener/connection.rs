@@ -108,6 +108,7 @@ where
     }
 
     #[cfg(not(feature = "rustls"))]
+    #[expect(clippy::unused_async, reason = "in place of the one that is")]
     async fn tls(self, _: Vec<u8>, _: Instant) {}
 
     #[cfg(feature = "rustls")]
