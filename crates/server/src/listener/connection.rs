@@ -23,7 +23,7 @@ use super::info::ConnectionInfo;
 use super::opening::{self, Opening};
 use super::running::{Stage, reached};
 use super::server::{Options, Security};
-use super::service::Shared;
+use super::service::{Refused, Shared};
 use super::transport::Transport;
 use crate::io::Io;
 
@@ -144,6 +144,7 @@ where
             max_headers: common.options.max_headers,
             counters: Arc::clone(&common.counters),
             requests: AtomicU64::new(0),
+            refused: Refused::default(),
         });
         let serving = Serving { http: Arc::clone(&common.http), service, shared, deadline, stop };
         Some((tcp, common, serving))

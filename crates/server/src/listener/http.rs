@@ -14,11 +14,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, interval_at, sleep_until};
 use tower_service::Service;
 
-use super::linger::linger;
+use super::linger::end;
 use super::running::{Stage, reached};
 use super::server::Options;
 use super::service::{Guard, Shared};
 use super::transport::Transport;
+use crate::io::Io;
 
 /// Bytes of a request's body, or of an answer, that hyper holds for a connection of HTTP/1.
 const MAX_BUFFER: usize = 64 << 10;
@@ -118,14 +119,19 @@ where
         if let Err(error) = result {
             shared.failed(&error);
         }
-        // Not upgraded: the last answer is on its way.
-        let Some(parts) = connection.into_parts() else { return };
-        let (io, _) = parts.io.into_parts();
-        if let Some(tcp) = io.tcp() {
-            tokio::select! {
-                () = linger(tcp) => {}
-                () = reached(&mut stop, Stage::Aborting) => {}
-            }
+        let io = match (connection.into_parts(), shared.refused.take()) {
+            (Some(parts), _) => parts.io.into_parts().0,
+            // Given away for an upgrade that wasn't granted. It is there by now: this waits for nothing.
+            (None, Some(refused)) => match refused.await {
+                Ok(upgraded) => Io::from_upgraded(upgraded).0,
+                Err(_) => return,
+            },
+            (None, None) => return,
+        };
+        // The last answer is on its way.
+        tokio::select! {
+            () = end(io) => {}
+            () = reached(&mut stop, Stage::Aborting) => {}
         }
     }
 

@@ -1,9 +1,10 @@
 //! Requests, good and bad.
 
 use bowline_server::listener::Server;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
 
-use super::support::{GET, LAST_GET, client, exchange, one_answer, soon, start, to_end, until};
+use super::support::{BIG, GET, LAST_GET, UPGRADE, client, exchange, one_answer, soon, start, to_end, until};
 
 #[tokio::test]
 async fn a_connection_serves_one_request_after_another() {
@@ -144,6 +145,26 @@ async fn after_chunks_the_connection_ends() {
     let answer = exchange(address, format!("{post}{GET}")).await;
     assert!(answer.contains("posted=3") && answer.contains("connection: close"), "{answer}");
     assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+}
+
+#[tokio::test]
+async fn the_last_answer_arrives_whole_though_input_is_unread() {
+    let (_running, address) = start(Server::new());
+    for _ in 0..4 {
+        // A peer with a small window, so that the end of the answer waits on this side when all is written.
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("small");
+        let (mut read, mut write) = socket.connect(address).await.expect("it accepts").into_split();
+        let writing = tokio::spawn(async move {
+            let sent = [UPGRADE.replace("/upgrade", "/big").as_bytes(), &[b'a'; 200 << 10]].concat();
+            let _ = write.write_all(&sent).await;
+            write
+        });
+        let mut answer = Vec::new();
+        soon(read.read_to_end(&mut answer)).await.expect("an end in good order");
+        assert!(answer.len() > BIG, "{} bytes", answer.len());
+        writing.abort();
+    }
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf, copy, split};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// `/panic`, `/hang`; `/upgrade` echoes bytes, and `/hold` only waits for their end. Else it says hello, who asks and what
+/// `/panic`, `/hang`, `/big`; `/upgrade` echoes bytes, and `/hold` only waits for their end. Else it says hello, who asks and what
 /// was posted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TestService {
@@ -51,6 +51,7 @@ impl TestService {
         match request.uri().path() {
             "/panic" => panic!("asked for"),
             "/hang" => pending().await,
+            "/big" => return Response::new(vec![b'.'; BIG].into()),
             "/upgrade" | "/hold" => return self.upgrade(request),
             _ => {}
         }
@@ -128,6 +129,9 @@ pub(crate) async fn client(address: SocketAddr, bytes: impl AsRef<[u8]>) -> TcpS
     tcp.write_all(bytes.as_ref()).await.expect("it reads");
     tcp
 }
+
+/// Bytes of the big answer.
+pub(crate) const BIG: usize = 512 << 10;
 
 /// What comes until the end, which must be an orderly one.
 pub(crate) async fn to_end(tcp: &mut TcpStream) -> String {
