@@ -15,7 +15,6 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::field;
 
-
 /// What all connections share.
 #[derive(Debug)]
 pub(super) struct Server {
