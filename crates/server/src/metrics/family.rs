@@ -15,7 +15,7 @@ pub(super) trait Register: Sized {
 }
 
 /// A metric that a [`Family`] may have one of for each label.
-pub(super) trait Labelled: Sized {
+pub(crate) trait Labelled: Sized {
     fn describe(name: &'static str, unit: Unit, description: &'static str);
     fn with(name: &'static str, label: Option<(&'static str, &'static str)>) -> Self;
 }

@@ -15,7 +15,11 @@ pub(crate) trait Label: Copy + 'static {
 }
 
 macro_rules! label {
-    ($(#[$doc:meta])* $vis:vis enum $type:ident in $name:literal { $($(#[$value_doc:meta])* $value:ident = $text:literal,)* }) => {
+    (
+        $(#[$doc:meta])* $vis:vis enum $type:ident in $name:literal {
+            $($(#[$value_doc:meta])* $value:ident = $text:literal,)*
+        }
+    ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]

@@ -1,11 +1,12 @@
 //! What a hub counts, by the `metrics` crates.
 //!
-//! Each handle is registered once, when the hub is made: counting is an atomic addition. No label has a value that a peer or
-//! the application chooses, so the number of time series is fixed (a test counts them).
+//! Each handle is registered once, when the hub is made: counting is an atomic addition. No label has a value that a
+//! peer or the application chooses, so the number of time series is fixed (a test counts them).
 
 mod family;
 mod kernel;
 mod labels;
+mod open;
 mod table;
 
 #[cfg(feature = "prometheus")]
@@ -19,6 +20,7 @@ pub use self::labels::Transport;
 pub(crate) use self::{
     family::{Family, Level},
     labels::{Closed, Disconnect, Dropped, Label, Limited, Missed, Refused},
+    open::Open,
     table::Handles,
 };
 
@@ -26,15 +28,16 @@ pub(crate) use self::{
 #[cfg(feature = "prometheus")]
 const ROUND_TRIP_BUCKETS: [f64; 12] = [0.000_25, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 20.0];
 
-/// How many samples of the histogram wait to be sorted into buckets: at most so many of 8 bytes, even if nobody scrapes.
+/// How many samples of the histogram wait to be sorted into buckets: at most so many of 8 bytes, even if nobody
+/// scrapes.
 #[cfg(feature = "prometheus")]
 const MAX_SAMPLES: u32 = 4_096;
 
 /// A hub's metrics.
 ///
 /// With feature `prometheus` they go to a recorder of the hub's own, so that several hubs in a process don't mix, and
-/// [`render`](Self::render) gives them. Without it they go to whatever recorder is installed for the process when the hub is
-/// made.
+/// [`render`](Self::render) gives them. Without it they go to whatever recorder is installed for the process when the
+/// hub is made.
 #[derive(Debug)]
 pub struct Metrics {
     pub(crate) handles: Handles,
@@ -90,7 +93,13 @@ impl Metrics {
     /// Connections open now, of all transports.
     #[must_use]
     pub fn connections(&self) -> u64 {
-        Transport::ALL.iter().map(|transport| self.handles.connections.of(*transport).get()).sum()
+        Transport::ALL.iter().map(|transport| self.connections_by(*transport)).sum()
+    }
+
+    /// Connections open now that are carried so.
+    #[must_use]
+    pub fn connections_by(&self, transport: Transport) -> u64 {
+        self.handles.connections.of(transport).get()
     }
 
     /// The time from a Ping to its Pong.

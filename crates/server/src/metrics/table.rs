@@ -70,7 +70,8 @@ handles! {
     rate_limited: Family<Limited, Counter> = "bowline_rate_limited_total" in Count;
     /// The time from a keepalive Ping to its Pong.
     ping_round_trip: Histogram = "bowline_ping_round_trip_seconds" in Seconds;
-    /// Connections that a full accept queue turned away: the kernel's count, for all listeners of this network namespace.
+    /// Connections that a full accept queue turned away: the kernel's count, for all listeners of this network
+    /// namespace.
     listen_overflows: Counter = "bowline_listen_overflows_total" in Count;
     /// Connections that the kernel dropped before accept, for whatever reason, in this network namespace.
     listen_drops: Counter = "bowline_listen_drops_total" in Count;

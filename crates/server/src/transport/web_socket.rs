@@ -22,6 +22,8 @@ use bowline_core::{CloseCode, CloseFrame, stream::WebSocket};
 use crate::{
     handler::{HandlerFuture, Outcome},
     io::Io,
+    listener::ConnectionSlot,
+    metrics::Open,
     room::Next,
     session::{Shared, Wire},
     signal::{ABORT, CLOSE, HANDLER, ROOM_BITS, ROOMS},
@@ -43,7 +45,12 @@ pub(crate) struct WebSocketTask {
     close: Option<Box<CloseFrame>>,
     /// The close was begun, so that what still waits can't be sent.
     is_closing: bool,
+    /// Counts it for as long as it lives.
+    held: Held,
 }
+
+/// What a session's connection holds for as long as it lives.
+pub(crate) type Held = (Open, Option<ConnectionSlot>);
 
 /// What a turn came to.
 enum Turn {
@@ -58,10 +65,10 @@ enum Turn {
 }
 
 impl WebSocketTask {
-    pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture, held: Held) -> Self {
         // The handler's first run is due.
         shared.signal.raise(HANDLER);
-        Self { shared, handler: Some(handler), unread: 0, close: None, is_closing: false }
+        Self { shared, handler: Some(handler), unread: 0, close: None, is_closing: false, held }
     }
 
     fn run_handler(&mut self) {
@@ -80,7 +87,9 @@ impl WebSocketTask {
         // It may hold the session, which may do what it likes when dropped.
         let handler = self.handler.take();
         drop(catch_unwind(AssertUnwindSafe(|| drop(handler))));
-        self.close.get_or_insert_with(|| Box::new(frame));
+        // What the handler closed with counts before how it ended.
+        let closed = self.shared.take_close();
+        self.close.get_or_insert_with(|| closed.unwrap_or_else(|| Box::new(frame)));
     }
 
     fn turn(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Turn {
@@ -167,7 +176,10 @@ impl WebSocketTask {
             is_done &= matches!(next, Next::UpToDate);
             match next {
                 Next::UpToDate => {}
-                Next::Encoded(bytes, _) => drop(ws.write_encoded(cx, bytes)),
+                Next::Encoded(bytes, count) => {
+                    self.held.0.delivered(count);
+                    drop(ws.write_encoded(cx, bytes));
+                }
                 Next::Message(_, message) | Next::Presence(message) => drop(ws.queue(message)),
                 Next::Gap(gap) => {
                     if let Some(message) = (self.shared.hub.config().gap_message)(&room, &gap) {
