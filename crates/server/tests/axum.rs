@@ -1,5 +1,6 @@
 //! A hub within axum: its addresses nested, and the extractor.
 #![cfg(feature = "axum")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use axum::{
     Router,

@@ -1,14 +1,15 @@
 //! Opening a WebSocket at one of the hub's addresses.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bowline_core::{CloseCode, CloseFrame, Error};
-use http::{Response, request::Parts};
+use http::{Response, StatusCode, request::Parts};
 use hyper::upgrade::OnUpgrade;
 
 use super::{
     Body, Grant,
-    guards::Turned,
+    authorize::refusal,
+    guards::{Turned, retry_after},
     query,
     service::Inner,
     upgrade::{self, Ask, Opened},
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     handler::{ErasedHandler, erase},
     hub::{Admission, Hub},
+    metrics::Refused,
     room::{JoinError, PublishError, RoomName, Start},
     session::Session,
 };
@@ -65,6 +67,11 @@ pub(super) fn open(
     subprotocols: &[Box<str>],
     handler: Arc<dyn ErasedHandler>,
 ) -> Result<Response<()>, Turned> {
+    if hub.session_count() >= hub.config().max_sessions {
+        let text = "The server has as many sessions as it may have. Try again later.\n";
+        let full = retry_after(refusal(StatusCode::SERVICE_UNAVAILABLE, text), Duration::from_secs(1));
+        return Err(Turned::new(Refused::Sessions, full));
+    }
     let Opening { mut parts, ask, upgrade, grant } = opening;
     let config = Arc::clone(&hub.config().connection);
     let Opened { response, negotiated } = upgrade::answer(ask, &parts, &config, subprotocols, grant.headers)?;

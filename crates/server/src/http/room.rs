@@ -22,7 +22,7 @@ use super::{
     service::Inner,
 };
 use crate::{
-    metrics::Refused,
+    metrics::{Limited, Refused},
     room::{Encoding, JoinError, Position, Publication, PublishError, Reader, Room, RoomName, Start},
     transport::{EventStream, poll},
 };
@@ -42,7 +42,7 @@ impl Inner {
         let start = query::start(request)?;
         let wait = query::wait(request)?;
         if query::wants_event_stream(&request.headers) {
-            return self.event_stream(request, name, start);
+            return self.event_stream(request, &name, start);
         }
         if request.method == Method::HEAD {
             let position = self.with_room(&name, |room| Ok(room.position()))?;
@@ -54,11 +54,11 @@ impl Inner {
         Ok(polled(status, Body::blocks(answer.blocks), answer.position))
     }
 
-    fn event_stream(&self, request: &Parts, name: RoomName, start: Start) -> Result<Response<Body>, Turned> {
+    fn event_stream(&self, request: &Parts, name: &RoomName, start: Start) -> Result<Response<Body>, Turned> {
         let body = if request.method == Method::HEAD {
             Body::empty()
         } else {
-            let reader = self.with_room(&name, |room| read(room, start))?;
+            let reader = self.with_room(name, |room| read(room, start))?;
             // Whoever says where it was knows; and if it is to be told of a gap, a place past that would hide it.
             Body::stream(EventStream::new(reader, !matches!(start, Start::After(_)), self.pace, &self.hub))
         };
@@ -84,7 +84,9 @@ impl Inner {
         let max = self.hub.config().connection.get_limits().get_max_message_size();
         let key = idempotency_key(&request.headers)?;
         let bytes = collect(&request.headers, body, max).await?;
-        self.guards.take_post(request, bytes.len(), Instant::now())?;
+        self.guards
+            .take_post(request, bytes.len(), Instant::now())
+            .inspect_err(|_| self.hub.metrics().handles.rate_limited.of(Limited::Post).increment(1))?;
         let mut publication = Publication::new(message(&request.headers, bytes)?);
         if let Some(key) = key {
             publication = publication.idempotency_key(key);

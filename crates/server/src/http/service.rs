@@ -30,8 +30,20 @@ use super::{
 };
 use crate::{hub::Hub, metrics::Refused, transport::Pace};
 
-/// The hub's addresses, `/ws` and `/rooms/{room}`, as a tower `Service`: to be nested into axum (`nest_service`), or
-/// served by hyper. Cheap to clone.
+/// The hub's addresses as a tower `Service`: to be nested into axum (`nest_service`), or served by hyper. Cheap to clone.
+///
+/// - `GET /ws`: a WebSocket, with the hub's handler.
+/// - `GET /rooms/{room}` with an upgrade: a WebSocket that is in the room, gets what is published there, and publishes
+///   what it sends.
+/// - `GET /rooms/{room}` with `Accept: text/event-stream`: the room as an event stream, for `EventSource` and curl.
+/// - `GET /rooms/{room}` else: a long poll, held for `wait` seconds (at most 25, default 0) until there is something. The
+///   answer is an event stream that ends, or 204 if nothing came; `Bowline-Position` says from where to ask on.
+/// - `POST /rooms/{room}`: publishes the body, with `Content-Type: application/octet-stream` as bytes, else as text; with
+///   an `Idempotency-Key` once. The answer is JSON, `{"position":"…","duplicate":false}`.
+///
+/// All have one cursor, the `id` of an event: `Last-Event-ID`, or `since` in the query, goes on after it; else `history`
+/// is how many of the room's latest publications come first. A WebSocket is opened by HTTP/1.1's upgrade or HTTP/2's
+/// extended CONNECT (RFC 8441). Errors have a text that says what to do.
 #[derive(Clone)]
 pub struct HubService(Arc<Inner>);
 

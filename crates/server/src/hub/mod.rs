@@ -103,12 +103,12 @@ impl Hub {
 
     fn new(config: HubConfig) -> Self {
         let runtime = Handle::try_current().ok();
-        let rooms = Arc::new(Rooms::new(config.max_rooms, config.patterns.clone()));
+        let metrics = Arc::new(Metrics::new());
+        let rooms = Arc::new(Rooms::new(config.max_rooms, config.patterns.clone(), Arc::clone(&metrics)));
         if let Some(runtime) = &runtime {
             runtime.spawn(sweep(Arc::downgrade(&rooms)));
         }
         let sessions = Sessions::default();
-        let metrics = Arc::new(Metrics::new());
         Self(Arc::new(Inner { config, rooms, sessions, stopping: Stopping::default(), metrics, runtime }))
     }
 
@@ -204,15 +204,20 @@ impl Hub {
         }
         let shared = Arc::new(Shared::new(self.clone(), ws, admission.identity));
         self.sessions().add(Arc::clone(&shared));
+        self.metrics().handles.sessions.add(1);
         let held = (Open::new(self.metrics(), Transport::WebSocket), admission.slot);
         let session = Session::new(Arc::clone(&shared), admission.request);
         tokio::spawn(transport::WebSocketTask::new(Arc::clone(&shared), handler.handle(session), held));
         Ok(SessionHandle::new(shared))
     }
 
-    /// A session has ended.
-    pub(crate) fn forget(&self, id: SessionId) {
-        self.sessions().remove(id);
+    /// A session has ended. Whether it was one until now.
+    pub(crate) fn forget(&self, id: SessionId) -> bool {
+        let is_new = self.sessions().remove(id);
+        if is_new {
+            self.metrics().handles.sessions.sub(1);
+        }
+        is_new
     }
 }
 

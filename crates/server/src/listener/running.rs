@@ -212,6 +212,13 @@ impl Running {
         self.counters.read(self.slots.taken())
     }
 
+    /// [`counts`](Self::counts) for whoever asks again and again, as [`Metrics::watch`](crate::metrics::Metrics::watch)
+    /// does: also when the server has ended.
+    pub fn watch(&self) -> impl Fn() -> Counts + Send + Sync + use<> {
+        let (counters, slots) = (Arc::clone(&self.counters), Arc::clone(&self.slots));
+        move || counters.read(slots.taken())
+    }
+
     /// Closes the listening sockets, and returns once they are: from here on new connections are refused. Open ones go
     /// on. Cancel safe, and may be called again.
     pub async fn stop_accepting(&mut self) {

@@ -76,6 +76,12 @@ impl Level {
         self.gauge.decrement(float(fewer));
     }
 
+    /// There are so many.
+    pub(crate) fn set(&self, count: u64) {
+        self.value.store(count, Ordering::Relaxed);
+        self.gauge.set(float(count));
+    }
+
     /// How many there are.
     pub(crate) fn get(&self) -> u64 {
         self.value.load(Ordering::Relaxed)

@@ -6,23 +6,29 @@
 mod family;
 mod kernel;
 mod labels;
+mod listeners;
 mod open;
 mod table;
 
 #[cfg(feature = "prometheus")]
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 #[cfg(feature = "prometheus")]
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 pub use self::labels::Transport;
+use self::listeners::Listeners;
 pub(crate) use self::{
     family::{Family, Level},
     labels::{Closed, Disconnect, Dropped, Label, Limited, Missed, Refused},
     open::Open,
     table::Handles,
 };
+use crate::listener::Counts;
 
 /// Upper bounds of the ping round trip's buckets in seconds: from a neighbour to the keepalive's own timeout.
 #[cfg(feature = "prometheus")]
@@ -41,6 +47,7 @@ const MAX_SAMPLES: u32 = 4_096;
 #[derive(Debug)]
 pub struct Metrics {
     pub(crate) handles: Handles,
+    listeners: Mutex<Listeners>,
     #[cfg(feature = "prometheus")]
     recorder: Recorder,
 }
@@ -60,13 +67,17 @@ impl Metrics {
         let builder = builder.set_buckets(&ROUND_TRIP_BUCKETS).unwrap_or_else(|_| PrometheusBuilder::new());
         let recorder = builder.build_recorder();
         let handles = metrics::with_local_recorder(&recorder, Handles::register);
-        Self { handles, recorder: Recorder { handle: recorder.handle(), samples: AtomicU32::new(0) } }
+        Self {
+            handles,
+            listeners: Mutex::default(),
+            recorder: Recorder { handle: recorder.handle(), samples: AtomicU32::new(0) },
+        }
     }
 
     /// Registers all of them.
     #[cfg(not(feature = "prometheus"))]
     pub(crate) fn new() -> Self {
-        Self { handles: Handles::register() }
+        Self { handles: Handles::register(), listeners: Mutex::default() }
     }
 
     /// All metrics in Prometheus' text format, those of the kernel read anew. `None` without feature `prometheus`.
@@ -82,8 +93,16 @@ impl Metrics {
         None
     }
 
-    /// Reads what the kernel counts. [`render`](Self::render) does; for another recorder, call it now and then.
+    /// Counts what a listener counts, too: the sockets it accepted, and those it refused before any request. `counts`
+    /// is asked at each [`refresh`](Self::refresh): give it [`Running::watch`](crate::listener::Running::watch).
+    pub fn watch(&self, counts: impl Fn() -> Counts + Send + Sync + 'static) {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).0.push((Box::new(counts), Counts::default()));
+    }
+
+    /// Reads what the kernel and the listeners count. [`render`](Self::render) does; for another recorder, call it now
+    /// and then.
     pub fn refresh(&self) {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).read(&self.handles);
         if let Some(listen) = kernel::listen_counts() {
             self.handles.listen_overflows.absolute(listen.overflows);
             self.handles.listen_drops.absolute(listen.drops);

@@ -18,14 +18,12 @@ impl Open {
         Self { metrics: Arc::clone(metrics), transport }
     }
 
-    /// So many publications went to it.
-    pub(crate) fn delivered(&self, count: u32) {
-        self.metrics.handles.deliveries.of(self.transport).increment(u64::from(count));
-    }
-
-    /// So many bytes went to it.
-    pub(crate) fn sent(&self, bytes: usize) {
-        self.metrics.handles.sent_bytes.of(self.transport).increment(bytes as u64);
+    /// So many publications went to it, in a block of so many bytes.
+    pub(crate) fn delivered(&self, count: u32, bytes: usize) {
+        let handles = &self.metrics.handles;
+        handles.deliveries.of(self.transport).increment(u64::from(count));
+        handles.delivered_bytes.of(self.transport).increment(bytes as u64);
+        handles.delivered_blocks.of(self.transport).increment(1);
     }
 }
 

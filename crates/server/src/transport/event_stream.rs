@@ -83,14 +83,6 @@ impl EventStream {
 
     /// The next bytes; `None` at the end.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let next = std::task::ready!(self.poll_bytes(cx));
-        if let Some(bytes) = &next {
-            self.open.sent(bytes.len());
-        }
-        Poll::Ready(next)
-    }
-
-    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if let Some(opening) = self.opening.take() {
             return Poll::Ready(Some(opening));
         }
@@ -125,7 +117,7 @@ impl EventStream {
     fn on_read(&mut self, read: Read) -> Bytes {
         match read {
             Read::Encoded { bytes, count } => {
-                self.open.delivered(count);
+                self.open.delivered(count, bytes.len());
                 bytes
             }
             Read::Gap(gap) => {

@@ -51,7 +51,6 @@ pub(crate) async fn poll(mut reader: Reader, wait: Duration, hub: &Hub) -> Answe
         }
         next = reader.try_read();
     }
-    open.sent(answer.bytes);
     Answer { blocks: answer.blocks, position: reader.position() }
 }
 
@@ -66,7 +65,7 @@ impl Taken {
     fn take(&mut self, read: Read, open: &Open) -> bool {
         let (bytes, goes_on) = match read {
             Read::Encoded { bytes, count } => {
-                open.delivered(count);
+                open.delivered(count, bytes.len());
                 (bytes, true)
             }
             Read::Gap(gap) => (gap_event(gap), true),

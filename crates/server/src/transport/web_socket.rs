@@ -15,17 +15,18 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
-use bowline_core::{CloseCode, CloseFrame, stream::WebSocket};
+use bowline_core::{CloseCode, CloseFrame, connection::Ended, stream::WebSocket};
 
 use crate::{
     handler::{HandlerFuture, Outcome},
     io::Io,
     listener::ConnectionSlot,
-    metrics::Open,
+    metrics::{Closed, Disconnect, Dropped, Open},
     room::Next,
-    session::{Shared, Wire},
+    session::{Received, Shared, Wire},
     signal::{ABORT, CLOSE, HANDLER, ROOM_BITS, ROOMS},
 };
 
@@ -45,6 +46,10 @@ pub(crate) struct WebSocketTask {
     close: Option<Box<CloseFrame>>,
     /// The close was begun, so that what still waits can't be sent.
     is_closing: bool,
+    /// Why this end closed, if it did so first.
+    why: Option<Disconnect>,
+    /// The latest that was counted.
+    round_trip: Duration,
     /// Counts it for as long as it lives.
     held: Held,
 }
@@ -68,7 +73,16 @@ impl WebSocketTask {
     pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture, held: Held) -> Self {
         // The handler's first run is due.
         shared.signal.raise(HANDLER);
-        Self { shared, handler: Some(handler), unread: 0, close: None, is_closing: false, held }
+        Self {
+            shared,
+            handler: Some(handler),
+            unread: 0,
+            close: None,
+            is_closing: false,
+            why: None,
+            round_trip: Duration::ZERO,
+            held,
+        }
     }
 
     fn run_handler(&mut self) {
@@ -76,14 +90,19 @@ impl WebSocketTask {
         let waker = &self.shared.handler_waker;
         // What it leaves behind when it panics is its own, and is dropped.
         let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(&mut Context::from_waker(waker))));
-        let frame = match polled {
+        let (frame, why) = match polled {
             Ok(Poll::Pending) => return,
-            Ok(Poll::Ready(outcome)) => end_of(&self.shared, outcome),
+            Ok(Poll::Ready(outcome)) => (end_of(&self.shared, outcome), Disconnect::Application),
             Err(_) => {
                 tracing::error!(session = %self.shared.id, "the handler panicked");
-                CloseFrame::new(CloseCode::INTERNAL_ERROR, "")
+                self.shared.hub.metrics().handles.handler_panics.increment(1);
+                (CloseFrame::new(CloseCode::INTERNAL_ERROR, ""), Disconnect::Panic)
             }
         };
+        // One that returns since the connection is over has not ended it.
+        if self.shared.wire().ws.is_some() {
+            self.because(why);
+        }
         // It may hold the session, which may do what it likes when dropped.
         let handler = self.handler.take();
         drop(catch_unwind(AssertUnwindSafe(|| drop(handler))));
@@ -103,7 +122,12 @@ impl WebSocketTask {
             }
             sender.wake();
         }
-        if ws.poll_ready(cx).is_pending() {
+        let is_pending = ws.poll_ready(cx).is_pending();
+        if let Some(took) = ws.round_trip().filter(|took| *took != self.round_trip) {
+            self.round_trip = took;
+            self.shared.hub.metrics().record_round_trip(took);
+        }
+        if is_pending {
             return if is_done { Turn::Wait } else { Turn::Again };
         }
         if self.handler.is_none() {
@@ -150,11 +174,16 @@ impl WebSocketTask {
     /// Direct messages go first, as far as there is room.
     fn queue_direct(&mut self, ws: &mut WebSocket<Io>) {
         let mut outbox = self.shared.outbox();
+        let before = outbox.bytes();
         while !outbox.is_empty() && ws.can_queue() && ws.may_send() {
             if let Some(message) = outbox.take() {
                 // It may be sent, so it is taken.
                 drop(ws.queue(message));
             }
+        }
+        let taken = before - outbox.bytes();
+        if taken > 0 {
+            self.shared.hub.metrics().handles.outbox_bytes.sub(taken as u64);
         }
     }
 
@@ -177,7 +206,7 @@ impl WebSocketTask {
             match next {
                 Next::UpToDate => {}
                 Next::Encoded(bytes, count) => {
-                    self.held.0.delivered(count);
+                    self.held.0.delivered(count, bytes.len());
                     drop(ws.write_encoded(cx, bytes));
                 }
                 Next::Message(_, message) | Next::Presence(message) => drop(ws.queue(message)),
@@ -188,6 +217,7 @@ impl WebSocketTask {
                 }
                 Next::Disconnect(_) => {
                     self.unread = 0;
+                    self.because(Disconnect::Slow);
                     self.close = Some(Box::new(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "slow consumer")));
                     return;
                 }
@@ -198,12 +228,37 @@ impl WebSocketTask {
         }
     }
 
+    /// What the handler has received since it was last counted.
+    fn count_received(&self, wire: &mut Wire) {
+        let Received { messages, bytes } = std::mem::take(&mut wire.received);
+        if messages > 0 {
+            let handles = &self.shared.hub.metrics().handles;
+            handles.received.increment(messages);
+            handles.received_bytes.increment(bytes);
+        }
+    }
+
+    /// Remembers why this end closes, for the first reason there is.
+    fn because(&mut self, why: Disconnect) {
+        self.why.get_or_insert(why);
+    }
+
     /// The connection is over: nobody can be told anything any more.
     fn end(&mut self) {
         self.shared.leave_all();
-        self.shared.outbox().close();
-        self.shared.hub.forget(self.shared.id);
+        let (unsent, bytes) = self.shared.outbox().close();
+        self.shared.hub.metrics().handles.outbox_bytes.sub(bytes as u64);
+        self.shared.dropped(Dropped::Ended, unsent);
+        let is_new = self.shared.hub.forget(self.shared.id);
         let mut wire = self.shared.wire();
+        self.count_received(&mut wire);
+        if is_new {
+            let handles = &self.shared.hub.metrics().handles;
+            let closed_by = wire.ended.as_ref().map_or(Disconnect::Lost, |_| Disconnect::Peer);
+            handles.disconnects.of(self.why.or(wire.failed).unwrap_or(closed_by)).increment(1);
+            let frame = wire.ended.as_ref().and_then(Ended::frame);
+            handles.closes.of(Closed::of(frame.map(CloseFrame::code))).increment(1);
+        }
         let waiting = [wire.receiver.take(), wire.sender.take()];
         drop(wire);
         waiting.into_iter().flatten().for_each(std::task::Waker::wake);
@@ -234,9 +289,11 @@ impl Future for WebSocketTask {
             if bits & CLOSE != 0
                 && let Some(frame) = shared.take_close()
             {
+                this.because(if shared.hub.is_ready() { Disconnect::Application } else { Disconnect::Drain });
                 this.close.get_or_insert(frame);
             }
             if bits & ABORT != 0 {
+                this.because(Disconnect::Drain);
                 shared.wire().ws = None;
             }
             if bits & HANDLER != 0 {
@@ -246,7 +303,10 @@ impl Future for WebSocketTask {
             match turn {
                 Turn::Handler => this.run_handler(),
                 Turn::Again => {}
-                Turn::Wait => return Poll::Pending,
+                Turn::Wait => {
+                    this.count_received(&mut shared.wire());
+                    return Poll::Pending;
+                }
                 Turn::Over => {
                     this.end();
                     this.run_handler();

@@ -18,7 +18,7 @@ async fn text_and_bytes_reach_the_room() {
     let server = Server::hub(&hub).await;
     let mut reader = room(&hub, "a").subscribe(Start::Newest).unwrap();
     let octets = [("content-type", "Application/Octet-Stream; x=y")];
-    let table: [(&[(&str, &str)], &[u8], Message); 5] = [
+    let table: [(&[_], &[u8], Message); 5] = [
         (&[], b"hello", "hello".into()),
         (&[("content-type", "application/json")], b"{}", "{}".into()),
         (&[], b"", "".into()),
