@@ -18,7 +18,6 @@ use tower_service::Service;
 use super::admission::ConnectionSlot;
 use super::counts::Counters;
 use super::info::ConnectionInfo;
-use crate::http::Peer;
 
 /// What the requests of one connection share.
 #[derive(Debug)]
@@ -86,7 +85,6 @@ where
         }
         let info = self.shared.info;
         request.extensions_mut().insert(info);
-        request.extensions_mut().insert(Peer { address: info.peer(), is_tls: info.is_tls() });
         request.extensions_mut().insert(slot.clone());
         let (mut service, shared, method) = (self.service.clone(), Arc::clone(&self.shared), request.method().clone());
         Box::pin(async move {

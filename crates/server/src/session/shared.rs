@@ -15,6 +15,7 @@ use super::{
 use crate::{
     hub::Hub,
     io::Io,
+    metrics::{Disconnect, Dropped},
     room::{Encoding, Entrant, Gap, JoinError, Next, Position, Present, Room, Start},
     signal::{ABORT, CLOSE, OUTBOX, ROOM_BITS, Signal, room_bit},
 };
@@ -40,11 +41,22 @@ pub(crate) struct Wire {
     /// `None` once it has ended.
     pub(crate) ws: Option<WebSocket<Io>>,
     pub(crate) ended: Option<Ended>,
+    /// What the handler has received, for the task to count.
+    pub(crate) received: Received,
+    /// Why it failed, if it did.
+    pub(crate) failed: Option<Disconnect>,
     /// Who waits for a message, and whether it still does.
     pub(crate) receiver: Option<Waker>,
     pub(crate) is_receiving: bool,
     /// Who waits for room to send.
     pub(crate) sender: Option<Waker>,
+}
+
+/// Messages and their payload.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
 }
 
 /// The rooms that the session is in, each at a place that it keeps.
@@ -129,7 +141,15 @@ impl Shared {
             handler_waker: Waker::from(Arc::clone(&signal)),
             signal,
             encoding: ws.shared_encoding().map(Encoding::WebSocket),
-            wire: Mutex::new(Wire { ws: Some(ws), ended: None, receiver: None, is_receiving: false, sender: None }),
+            wire: Mutex::new(Wire {
+                ws: Some(ws),
+                ended: None,
+                received: Received::default(),
+                failed: None,
+                receiver: None,
+                is_receiving: false,
+                sender: None,
+            }),
             outbox: Mutex::default(),
             memberships: Mutex::default(),
             close: Mutex::default(),
@@ -147,19 +167,40 @@ impl Shared {
     /// Sends from any task.
     pub(crate) fn direct(&self, message: Outgoing) -> Result<Queued, DirectError> {
         let bounds = self.hub.config().outbox;
-        let put = self.outbox().put(message, bounds);
+        let mut outbox = self.outbox();
+        let before = outbox.bytes();
+        let put = outbox.put(message, bounds);
+        self.count_outbox(before, outbox.bytes());
+        drop(outbox);
         match put {
             Put::Queued(dropped) => {
                 self.signal.raise(OUTBOX);
+                self.dropped(Dropped::Older, dropped);
                 Ok(Queued { dropped })
             }
             Put::Full(message) => {
+                self.dropped(Dropped::Newest, 1);
                 if bounds.overflow == Overflow::Disconnect {
                     self.close(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "slow consumer"));
                 }
                 Err(DirectError::Full(Box::new(message)))
             }
             Put::Gone(message) => Err(DirectError::Gone(Box::new(message))),
+        }
+    }
+
+    fn count_outbox(&self, before: usize, after: usize) {
+        let level = &self.hub.metrics().handles.outbox_bytes;
+        match after.checked_sub(before) {
+            Some(more) => level.add(more as u64),
+            None => level.sub((before - after) as u64),
+        }
+    }
+
+    /// So many direct messages are not delivered.
+    pub(crate) fn dropped(&self, reason: Dropped, count: usize) {
+        if count > 0 {
+            self.hub.metrics().handles.dropped.of(reason).increment(count as u64);
         }
     }
 
@@ -253,7 +294,12 @@ impl Wire {
     pub(crate) fn take(&mut self) -> Option<Result<Option<Message>, Error>> {
         let Some(ws) = &mut self.ws else { return Some(Ok(None)) };
         let taken = ws.try_recv();
-        if let Some(Ok(None) | Err(_)) = taken {
+        if let Some(Ok(Some(message))) = &taken {
+            self.received.messages += 1;
+            self.received.bytes += message.len() as u64;
+        }
+        if let Some(Ok(None) | Err(_)) = &taken {
+            self.failed = taken.as_ref().and_then(|taken| taken.as_ref().err()).map(Disconnect::of);
             self.ended = ws.ended().cloned();
             self.ws = None;
         }

@@ -15,15 +15,18 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
-use bowline_core::{CloseCode, CloseFrame, stream::WebSocket};
+use bowline_core::{CloseCode, CloseFrame, connection::Ended, stream::WebSocket};
 
 use crate::{
     handler::{HandlerFuture, Outcome},
     io::Io,
+    listener::ConnectionSlot,
+    metrics::{Closed, Disconnect, Dropped, Open},
     room::Next,
-    session::{Shared, Wire},
+    session::{Received, Shared, Wire},
     signal::{ABORT, CLOSE, HANDLER, IO, IoWaker, OUTBOX, ROOMS},
 };
 
@@ -52,7 +55,16 @@ struct Work {
     close: Option<Box<CloseFrame>>,
     /// The close was begun, so that what still waits can't be sent.
     is_closing: bool,
+    /// Why this end closed, if it did so first.
+    why: Option<Disconnect>,
+    /// The latest that was counted.
+    round_trip: Duration,
+    /// Counts it for as long as it lives.
+    held: Held,
 }
+
+/// What a session's connection holds for as long as it lives.
+pub(crate) type Held = (Open, Option<ConnectionSlot>);
 
 /// What a turn came to.
 enum Turn {
@@ -67,12 +79,20 @@ enum Turn {
 }
 
 impl WebSocketTask {
-    pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture, held: Held) -> Self {
         // The handler's first run is due, and the socket is to be looked at.
         shared.signal.raise(HANDLER | IO);
         let io_waker = Waker::from(Arc::new(IoWaker(Arc::clone(&shared.signal))));
-        let handler = Some(handler);
-        let work = Work { handler, unread: 0, has_direct: false, close: None, is_closing: false };
+        let work = Work {
+            handler: Some(handler),
+            unread: 0,
+            has_direct: false,
+            close: None,
+            is_closing: false,
+            why: None,
+            round_trip: Duration::ZERO,
+            held,
+        };
         Self { shared, io_waker, work }
     }
 }
@@ -85,9 +105,11 @@ impl Work {
         if bits & CLOSE != 0
             && let Some(frame) = shared.take_close()
         {
+            self.because(if shared.hub.is_ready() { Disconnect::Application } else { Disconnect::Drain });
             self.close.get_or_insert(frame);
         }
         if bits & ABORT != 0 {
+            self.because(Disconnect::Drain);
             shared.wire().ws = None;
         }
         if bits & HANDLER != 0 {
@@ -100,18 +122,30 @@ impl Work {
         let waker = &shared.handler_waker;
         // What it leaves behind when it panics is its own, and is dropped.
         let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(&mut Context::from_waker(waker))));
-        let frame = match polled {
+        let (frame, why) = match polled {
             Ok(Poll::Pending) => return,
-            Ok(Poll::Ready(outcome)) => end_of(shared, outcome),
+            Ok(Poll::Ready(outcome)) => (end_of(shared, outcome), Disconnect::Application),
             Err(_) => {
                 tracing::error!(session = %shared.id, "the handler panicked");
-                CloseFrame::new(CloseCode::INTERNAL_ERROR, "")
+                shared.hub.metrics().handles.handler_panics.increment(1);
+                (CloseFrame::new(CloseCode::INTERNAL_ERROR, ""), Disconnect::Panic)
             }
         };
+        // One that returns since the connection is over has not ended it.
+        if shared.wire().ws.is_some() {
+            self.because(why);
+        }
         // It may hold the session, which may do what it likes when dropped.
         let handler = self.handler.take();
         drop(catch_unwind(AssertUnwindSafe(|| drop(handler))));
-        self.close.get_or_insert_with(|| Box::new(frame));
+        // What the handler closed with counts before how it ended.
+        let closed = shared.take_close();
+        self.close.get_or_insert_with(|| closed.unwrap_or_else(|| Box::new(frame)));
+    }
+
+    /// Remembers why this end closes, for the first reason there is.
+    fn because(&mut self, why: Disconnect) {
+        self.why.get_or_insert(why);
     }
 
     /// Only publications have come: they are written, and that is all, unless the socket is full.
@@ -123,6 +157,7 @@ impl Work {
 
     fn turn(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Turn {
         let wire = &mut *shared.wire();
+        count_received(shared, wire);
         let Some(ws) = &mut wire.ws else { return Turn::Over };
         let is_done = self.write(shared, ws, cx);
         if let Some(sender) = wire.sender.take_if(|_| ws.can_queue()) {
@@ -131,7 +166,12 @@ impl Work {
             }
             sender.wake();
         }
-        if ws.poll_ready(cx).is_pending() {
+        let is_pending = ws.poll_ready(cx).is_pending();
+        if let Some(took) = ws.round_trip().filter(|took| *took != self.round_trip) {
+            self.round_trip = took;
+            shared.hub.metrics().record_round_trip(took);
+        }
+        if is_pending {
             return if is_done { Turn::Wait } else { Turn::Again };
         }
         if self.handler.is_none() {
@@ -181,15 +221,16 @@ impl Work {
     /// Direct messages go first, as far as there is room.
     fn queue_direct(&mut self, shared: &Shared, ws: &mut WebSocket<Io>) {
         let mut outbox = shared.outbox();
-        while ws.can_queue() && ws.may_send() {
-            let Some(message) = outbox.take() else {
-                self.has_direct = false;
-                return;
-            };
+        let before = outbox.bytes();
+        while ws.can_queue()
+            && ws.may_send()
+            && let Some(message) = outbox.take()
+        {
             // It may be sent, so it is taken.
             drop(ws.queue(message));
         }
         self.has_direct = !outbox.is_empty() && ws.may_send();
+        shared.hub.metrics().handles.outbox_bytes.sub((before - outbox.bytes()) as u64);
     }
 
     /// One read of the log of each room that shares the first bit, of those that have something.
@@ -206,7 +247,10 @@ impl Work {
             is_done &= matches!(next, Next::UpToDate);
             match next {
                 Next::UpToDate => {}
-                Next::Encoded(bytes, _) => drop(ws.write_encoded(cx, bytes)),
+                Next::Encoded(bytes, count) => {
+                    self.held.0.delivered(count, bytes.len());
+                    drop(ws.write_encoded(cx, bytes));
+                }
                 Next::Message(_, message) | Next::Presence(message) => drop(ws.queue(message)),
                 Next::Gap(gap) => {
                     let room = shared.room_at(place);
@@ -215,6 +259,7 @@ impl Work {
                 }
                 Next::Disconnect(_) => {
                     self.unread = 0;
+                    self.because(Disconnect::Slow);
                     self.close = Some(Box::new(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "slow consumer")));
                     return;
                 }
@@ -231,13 +276,33 @@ impl Work {
     }
 }
 
-/// The connection is over: nobody can be told anything any more.
-fn end(shared: &Shared) {
+/// What the handler has received since it was last counted.
+fn count_received(shared: &Shared, wire: &mut Wire) {
+    let Received { messages, bytes } = std::mem::take(&mut wire.received);
+    if messages > 0 {
+        let handles = &shared.hub.metrics().handles;
+        handles.received.increment(messages);
+        handles.received_bytes.increment(bytes);
+    }
+}
+
+/// The connection is over: nobody can be told anything any more. `why` is this end's reason, if it closed first.
+fn end(shared: &Shared, why: Option<Disconnect>) {
     shared.leave_all();
-    shared.outbox().close();
-    shared.hub.forget(shared.id);
+    let handles = &shared.hub.metrics().handles;
+    let (unsent, bytes) = shared.outbox().close();
+    handles.outbox_bytes.sub(bytes as u64);
+    shared.dropped(Dropped::Ended, unsent);
+    let is_new = shared.hub.forget(shared.id);
     let mut wire = shared.wire();
+    count_received(shared, &mut wire);
     wire.ws = None;
+    if is_new {
+        let closed_by = wire.ended.as_ref().map_or(Disconnect::Lost, |_| Disconnect::Peer);
+        handles.disconnects.of(why.or(wire.failed).unwrap_or(closed_by)).increment(1);
+        let frame = wire.ended.as_ref().and_then(Ended::frame);
+        handles.closes.of(Closed::of(frame.map(CloseFrame::code))).increment(1);
+    }
     let waiting = [wire.receiver.take(), wire.sender.take()];
     drop(wire);
     waiting.into_iter().flatten().for_each(Waker::wake);
@@ -272,7 +337,7 @@ impl Future for WebSocketTask {
                 Turn::Again => {}
                 Turn::Wait => return Poll::Pending,
                 Turn::Over => {
-                    end(shared);
+                    end(shared, work.why);
                     work.run_handler(shared);
                     return if work.handler.is_some() { Poll::Pending } else { Poll::Ready(()) };
                 }
@@ -288,6 +353,6 @@ impl Future for WebSocketTask {
 /// However the task ends, as when its runtime is shut down, the session ends with it.
 impl Drop for WebSocketTask {
     fn drop(&mut self) {
-        end(&self.shared);
+        end(&self.shared, self.work.why);
     }
 }
