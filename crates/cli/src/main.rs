@@ -3,7 +3,6 @@
 mod args;
 mod bench;
 mod connect;
-mod descriptors;
 mod echo;
 mod failure;
 mod log;

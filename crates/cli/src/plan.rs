@@ -8,10 +8,10 @@ use bowline_core::Limits;
 use bowline_core::connection::{Config, Keepalive};
 use bowline_core::handshake::{ClientRequest, RequestError};
 use bowline_core::message::deflate::DeflateConfig;
+use bowline_server::listener::descriptors;
 use http::{HeaderName, HeaderValue};
 
 use crate::args::{ConnectArgs, EchoArgs};
-use crate::descriptors;
 use crate::failure::Failure;
 
 /// What `bowline echo` is to do.

@@ -268,7 +268,7 @@ pub enum SendErrorReason {
 impl<T> SendError<T> {
     /// A refusal that gives `rejected` back.
     #[cold]
-    pub(crate) fn rejected(reason: SendErrorReason, rejected: T) -> Self {
+    pub fn rejected(reason: SendErrorReason, rejected: T) -> Self {
         Self(Box::new(Unsent { reason, rejected: Some(rejected) }))
     }
 

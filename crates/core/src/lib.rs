@@ -1,12 +1,14 @@
 //! WebSocket (RFC 6455) and permessage-deflate (RFC 7692) without I/O, and [`stream`], which runs them on tokio.
 //!
-//! The arrows point down: `stream` → [`connection`], [`handshake`] → [`message`] → [`frame`] → [`error`] → [`close`].
+//! The arrows point down: `stream` → [`connection`], [`handshake`], [`event_stream`] → [`message`] → [`frame`] → [`error`] →
+//! [`close`].
 //! Nothing outside `stream` touches a socket, spawns a task or reads a clock.
 
 pub mod buffer;
 pub mod close;
 pub mod connection;
 pub mod error;
+pub mod event_stream;
 pub mod frame;
 pub mod handshake;
 pub mod limits;

@@ -11,10 +11,10 @@ use std::process::ExitCode;
 
 use bowline_core::handshake::HandshakeError;
 use bowline_core::stream::{ClientStream, Connector, WebSocket};
+use bowline_server::log::Untrusted;
 use tokio::runtime::Builder;
 
 use crate::failure::Failure;
-use crate::log::Untrusted;
 use crate::plan::ConnectPlan;
 use crate::signals::Signals;
 

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use bowline_core::connection::{Ended, Event};
 use bowline_core::stream::{ClientStream, Receiver, Sender, WebSocket};
 use bowline_core::{CloseCode, CloseFrame, Error};
+use bowline_server::log::Untrusted;
 use tokio::io::{AsyncWriteExt, BufReader, stdin, stdout};
 use tokio::time::{Instant, Interval, sleep};
 
@@ -15,7 +16,6 @@ use super::input::{Line, Lines};
 use super::ping::{Pings, ticks};
 use super::{output, say};
 use crate::failure::Failure;
-use crate::log::Untrusted;
 use crate::plan::ConnectPlan;
 use crate::signals::{Signals, Stop};
 

@@ -1,21 +1,19 @@
 //! `bowline echo`: serves WebSockets on any path, and sends every message back.
 
-mod listener;
 mod serve;
-mod slots;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_core::stream::Acceptor;
+use bowline_server::listener::{Acceptance, Slots, bind};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-use self::listener::Acceptance;
 use self::serve::Server;
-use self::slots::Slots;
 use crate::failure::Failure;
 use crate::plan::EchoPlan;
 use crate::signals::Signals;
@@ -38,13 +36,13 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
 
 async fn serve(plan: EchoPlan) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()?;
-    let listener = listener::bind(&plan.listen)?;
+    let listener = bind(&plan.listen).map_err(|error| Failure::Runtime(format!("{error}; --listen says where")))?;
     announce(&listener)?;
     let close_timeout = plan.close_timeout;
     // It lives as long as the process; so a connection holds a reference, and counts nothing.
     let server: &'static Server = Box::leak(Box::new(Server {
         acceptor: Acceptor::new().config(plan.config),
-        slots: Slots::new(plan.max_connections),
+        slots: Arc::new(Slots::new(plan.max_connections)),
     }));
     // In a task of its own it runs on a worker, beside the connections; this one may be on no worker at all.
     let accepting = tokio::spawn(serve::accept(Acceptance::new(listener), server));

@@ -2,25 +2,25 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_core::handshake::Request;
 use bowline_core::stream::{Acceptor, WebSocket};
 use bowline_core::{CloseCode, CloseFrame, Error};
+use bowline_server::listener::{Acceptance, Slot, Slots};
+use bowline_server::log::Untrusted;
 use http::HeaderMap;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::field;
 
-use super::listener::Acceptance;
-use super::slots::{Slot, Slots};
-use crate::log::Untrusted;
 
 /// What all connections share.
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) acceptor: Acceptor,
-    pub(super) slots: Slots,
+    pub(super) slots: Arc<Slots>,
 }
 
 const BETWEEN_LINES: Duration = Duration::from_secs(1);
@@ -110,8 +110,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_connections_task_is_little_more_than_its_web_socket() {
-        let server: &'static Server =
-            Box::leak(Box::new(Server { acceptor: Acceptor::new().config(Config::default()), slots: Slots::new(1) }));
+        let server: &'static Server = Box::leak(Box::new(Server {
+            acceptor: Acceptor::new().config(Config::default()),
+            slots: Arc::new(Slots::new(1)),
+        }));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let tcp = TcpStream::connect(address).await.expect("it accepts");

@@ -10,7 +10,7 @@ use crate::{
     close::CloseFrame,
     error::{Error, SendError, SendErrorReason},
     frame::{Header, MaskingKey, Opcode, apply_mask},
-    message::{Kind, Message, Outgoing, Piece, Prepared, Utf8Check},
+    message::{Encoding, Kind, Message, Outgoing, Piece, Prepared, Utf8Check},
 };
 
 /// Payloads of at least this many bytes are written from where they are; shorter ones are copied behind their header,
@@ -40,12 +40,7 @@ impl Connection {
     /// As [`send`](Self::send), but leaves the message where it is, unless its payload goes out by reference.
     #[inline]
     pub(crate) fn send_from(&mut self, outgoing: &mut Outgoing) -> Result<(), SendErrorReason> {
-        if self.state != State::Open {
-            return Err(SendErrorReason::Closed);
-        }
-        if self.sending.is_some() {
-            return Err(SendErrorReason::Unfinished);
-        }
+        self.may_send()?;
         if let Some(prepared) = &outgoing.prepared {
             return self.send_prepared(prepared).map_err(SendErrorReason::Failed);
         }
@@ -197,6 +192,41 @@ impl Connection {
         if let Some(key) = key {
             apply_mask(&mut buffer[start..], key.bytes());
         }
+    }
+
+    /// How the frames that it sends look, if all connections with what it agreed on can be given the same ones: it is a
+    /// server's, and compresses without context takeover or not at all.
+    #[must_use]
+    pub fn shared_encoding(&self) -> Option<Encoding> {
+        match &self.deflate {
+            _ if self.role.masks() => None,
+            Some(deflate) => Encoding::with(deflate),
+            None => Some(Encoding::PLAIN),
+        }
+    }
+
+    /// Whether whole messages can be sent.
+    ///
+    /// # Errors
+    /// [`SendErrorReason::Closed`] or [`SendErrorReason::Unfinished`], as [`send`](Self::send).
+    #[inline]
+    pub fn may_send(&self) -> Result<(), SendErrorReason> {
+        match self.state {
+            State::Open if self.sending.is_none() => Ok(()),
+            State::Open => Err(SendErrorReason::Unfinished),
+            _ => Err(SendErrorReason::Closed),
+        }
+    }
+
+    /// Queues whole frames, encoded for this connection's [`shared_encoding`](Self::shared_encoding), by reference where
+    /// they are long. What it is given goes on the wire as it is.
+    ///
+    /// # Errors
+    /// As [`may_send`](Self::may_send).
+    pub fn send_encoded(&mut self, frames: Bytes) -> Result<(), SendErrorReason> {
+        self.may_send()?;
+        self.queue_wire(frames);
+        Ok(())
     }
 
     fn queue_wire(&mut self, bytes: Bytes) {

@@ -1,6 +1,7 @@
 //! Messages: what an application sends and receives.
 
 pub mod deflate;
+mod encoding;
 mod incoming;
 mod outgoing;
 mod prepared;
@@ -13,7 +14,7 @@ pub(crate) use self::{
     incoming::{Incoming, Place, check_size, whole},
     utf8::Utf8Check,
 };
-pub use self::{outgoing::Outgoing, prepared::Prepared, utf8_bytes::Utf8Bytes};
+pub use self::{encoding::Encoding, outgoing::Outgoing, prepared::Prepared, utf8_bytes::Utf8Bytes};
 use crate::frame::Opcode;
 
 /// A whole message. Cloning is O(1).

@@ -66,6 +66,16 @@ impl Closing {
         matches!(self.phase, Phase::Done) && self.error.is_none()
     }
 
+    /// The transport has come to its end, whether or not the error was told.
+    pub(super) const fn is_at_end(&self) -> bool {
+        matches!(self.phase, Phase::Done)
+    }
+
+    /// The error that it ended with, once.
+    pub(super) const fn take_error(&mut self) -> Option<Error> {
+        self.error.take()
+    }
+
     pub(super) const fn is_cut_off(&self) -> bool {
         self.cut_off
     }
@@ -74,6 +84,12 @@ impl Closing {
 impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// Brings the transport to its end; then the error that it ended with, once.
     pub(super) fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_end(cx));
+        Poll::Ready(self.closing.as_mut().and_then(|closing| closing.take_error()).map_or(Ok(()), Err))
+    }
+
+    /// Brings the transport to its end.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(phase) = self.closing.as_ref().map(|closing| closing.phase)
             && phase != Phase::Done
         {
@@ -95,7 +111,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         self.timer.stop();
         self.input.release();
         self.discard_output();
-        Poll::Ready(self.closing.as_mut().and_then(|closing| closing.error.take()).map_or(Ok(()), Err))
+        Poll::Ready(())
     }
 
     fn poll_phase(&mut self, phase: Phase, cx: &mut Context<'_>) -> Poll<Phase> {

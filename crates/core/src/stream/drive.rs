@@ -69,7 +69,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
 
     /// The next event that needs no more bytes.
     #[inline]
-    fn next_event(&mut self) -> Option<Event> {
+    pub(super) fn next_event(&mut self) -> Option<Event> {
         if self.closing.is_some() {
             return None;
         }
@@ -89,7 +89,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
 
     /// Reads once. Ready if there is something new: bytes, or the end. There must be no input left, and nothing parked.
     #[inline]
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.input.release();
         let read = match self.connection.payload_room() {
             Some(mut room) => match ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut room)) {
@@ -212,7 +212,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         let deadline = [self.connection.poll_timeout(), stalled].into_iter().flatten().min();
         ready!(self.timer.poll(deadline, cx));
         let now = now();
-        if self.parked.is_some() {
+        if self.parked.is_some() || !self.input.is_empty() {
             // Nothing more is read until it is taken, so that silence says nothing of the peer.
             self.connection.excuse_silence();
         }

@@ -4,6 +4,7 @@
 //! the same with a [`Config`](crate::connection::Config), subprotocols and headers.
 
 mod accept;
+mod attend;
 mod client_stream;
 mod closing;
 mod connect;

@@ -301,7 +301,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
 
     /// A message that has come whole, if it is next and nothing else is going on.
     #[inline(always)]
-    fn take_plain(&mut self) -> Option<Message> {
+    pub(super) fn take_plain(&mut self) -> Option<Message> {
         if self.input.is_empty() || self.parked.is_some() {
             return None;
         }

@@ -1,9 +1,294 @@
 //! Rooms: logs of publications that members read from where they stand.
+//!
+//! ```text
+//! broadcast ──► log (entries by offset) ──► blocks (encoded once a variant, lazily) ──► cursor × N ──► one write each
+//! ```
+//!
+//! A member holds a cursor and no queue. To be slow is to fall off the end of the log; the room's [`SlowConsumer`] policy
+//! says what comes of it, and the member is told of it by one [`Gap`].
 
+mod blocks;
+mod encoding;
+mod idempotency;
+mod log;
+mod members;
 mod name;
+mod options;
 mod position;
+mod presence;
+mod publication;
+mod reader;
+mod registry;
+mod state;
+#[cfg(test)]
+mod tests;
 
-pub use self::{
-    name::{InvalidRoomName, RoomName},
-    position::{Epoch, Gap, GapReason, InvalidPosition, Position},
+use std::{
+    fmt,
+    future::poll_fn,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::Poll,
+    time::Instant,
 };
+
+use bowline_core::Message;
+use tokio::runtime::Handle;
+
+pub(crate) use self::{
+    options::Patterns,
+    registry::Rooms,
+    state::{Next, SWEEP_INTERVAL},
+};
+pub use self::{
+    encoding::Encoding,
+    name::{InvalidRoomName, RoomName},
+    options::{RoomOptions, SlowConsumer},
+    position::{Epoch, Gap, GapReason, InvalidPosition, Position},
+    presence::{PresenceEvent, Present},
+    publication::{Publication, PublishError, Published},
+    reader::{Entry, JoinError, Read, Reader, Start},
+};
+use self::{
+    members::{FAN_OUT_BATCH, Member, NO_PRESENCE, tell},
+    state::State,
+};
+use crate::{session::SessionId, signal::Signal};
+
+/// A room: a log of publications, and those who read it. Cheap to clone.
+///
+/// The hub opens it when it is first asked for. It vanishes when nobody is in it, nobody holds this handle, and its log
+/// is not kept for those that may come back ([`RoomOptions::empty_timeout`]).
+#[derive(Clone)]
+pub struct Room(Arc<Inner>);
+
+struct Inner {
+    name: RoomName,
+    state: Mutex<State>,
+    /// Where it is found while it is open.
+    registry: Weak<Rooms>,
+    /// Where a fan-out to many goes on; without a runtime it is done at once.
+    runtime: Option<Handle>,
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Room").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}
+
+impl Room {
+    fn new(name: RoomName, options: Arc<RoomOptions>, registry: Weak<Rooms>, runtime: Option<Handle>) -> Self {
+        let state = Mutex::new(State::new(options, Instant::now()));
+        Self(Arc::new(Inner { name, state, registry, runtime }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing of the application's runs behind the lock, and each change leaves the log whole.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &RoomName {
+        &self.0.name
+    }
+
+    /// The place after the latest publication.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        let state = self.state();
+        state.log.place(state.log.head())
+    }
+
+    /// How many members it has, readers without a session included.
+    #[must_use]
+    pub fn member_count(&self) -> usize {
+        self.state().members.len()
+    }
+
+    /// The sessions in it, in no order.
+    #[must_use]
+    pub fn members(&self) -> Vec<SessionId> {
+        self.state().members.iter().filter_map(|(_, member)| member.session()).collect()
+    }
+
+    /// The sessions in it and who they are, in no order.
+    #[must_use]
+    pub fn presence(&self) -> Vec<Present> {
+        self.state().members.iter().filter_map(|(_, member)| member.present.clone()).collect()
+    }
+
+    /// The last `count` publications of those that are kept for latecomers ([`RoomOptions::history`]), the oldest first.
+    #[must_use]
+    pub fn history(&self, count: usize) -> Vec<(Position, Message)> {
+        let state = self.state();
+        let after = state.log.last(count.min(state.options.history) as u64);
+        let entries = state.log.index_of(after + 1).map(|index| state.log.from(index)).into_iter().flatten();
+        entries.filter_map(|entry| Some((state.log.place(entry.offset), entry.message.clone()?))).collect()
+    }
+
+    /// Publishes to all members.
+    ///
+    /// # Errors
+    /// See [`PublishError`]: nobody gets it then.
+    pub fn broadcast(&self, publication: impl Into<Publication>) -> Result<Published, PublishError> {
+        self.append(&mut self.state(), publication.into())
+    }
+
+    /// Publishes to all members but one, as a rule the one that it comes from.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Self::broadcast).
+    pub fn except(&self, session: SessionId, publication: impl Into<Publication>) -> Result<Published, PublishError> {
+        self.broadcast(publication.into().except(session))
+    }
+
+    /// Publishes to all members; where the room pushes back ([`SlowConsumer::Backpressure`]), waits until there is room.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Self::broadcast); [`PublishError::Backpressure`] if `max_waiting_publishers` wait already.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped while it waits, nothing is published.
+    pub async fn publish(&self, publication: impl Into<Publication>) -> Result<Published, PublishError> {
+        let publication = publication.into();
+        poll_fn(|cx| {
+            let mut state = self.state();
+            match self.append(&mut state, publication.clone()) {
+                Err(PublishError::Backpressure) if state.waiting.len() < state.options.max_waiting_publishers => {
+                    // One that is polled again before it is woken is the same.
+                    if !state.waiting.iter().any(|waiting| waiting.will_wake(cx.waker())) {
+                        state.waiting.push(cx.waker().clone());
+                    }
+                    Poll::Pending
+                }
+                done => Poll::Ready(done),
+            }
+        })
+        .await
+    }
+
+    fn append(&self, state: &mut State, publication: Publication) -> Result<Published, PublishError> {
+        let published = state.publish(publication, Instant::now())?;
+        if !published.duplicate {
+            self.tell(state);
+        }
+        Ok(published)
+    }
+
+    /// Tells the members that something is there: few at once, many by a task that lets others run.
+    fn tell(&self, state: &mut State) {
+        match &self.0.runtime {
+            Some(runtime) if state.members.len() > FAN_OUT_BATCH => {
+                if !std::mem::replace(&mut state.is_telling, true) {
+                    runtime.spawn(self.clone().tell_all());
+                }
+            }
+            _ => {
+                let _ = tell(&state.members, 0, usize::MAX);
+            }
+        }
+    }
+
+    async fn tell_all(self) {
+        let mut told = 0;
+        let mut from = 0;
+        loop {
+            {
+                let mut state = self.state();
+                if from == 0 {
+                    told = state.version;
+                }
+                match tell(&state.members, from, FAN_OUT_BATCH) {
+                    Some(next) => from = next,
+                    // What came meanwhile, those at the front don't know of.
+                    None if state.version != told => from = 0,
+                    None => {
+                        state.is_telling = false;
+                        return;
+                    }
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Lets a reader in. `wants_presence` tells it who comes and goes, if the room does.
+    pub(crate) fn enter(&self, entrant: Entrant, start: Start) -> Result<Entered, JoinError> {
+        let mut state = self.state();
+        if state.is_gone {
+            return Err(JoinError::Gone);
+        }
+        let history = state.options.history as u64;
+        let (after, gap) = match start {
+            Start::Newest => (state.log.head(), None),
+            Start::Last(count) => (state.log.last(count.min(history)), None),
+            Start::After(known) => state.log.resume(known, history),
+        };
+        let position = state.log.place(state.log.head());
+        let member = Member {
+            signal: entrant.signal,
+            bit: entrant.bit,
+            next: after + 1,
+            next_presence: NO_PRESENCE,
+            gap: gap.map(Box::new),
+            encoding: entrant.encoding,
+            present: entrant.present,
+        };
+        let has_news = after < state.log.head() || gap.is_some();
+        let version = state.version;
+        let index = state.join(member, entrant.wants_presence).ok_or(JoinError::RoomFull)?;
+        if state.version != version {
+            self.tell(&mut state);
+        } else if has_news && let Some(member) = state.members.get(index) {
+            member.signal.raise(member.bit);
+        }
+        Ok(Entered { index, position, gap })
+    }
+
+    /// Lets a reader go.
+    pub(crate) fn depart(&self, index: usize) {
+        let mut state = self.state();
+        let version = state.version;
+        state.leave(index, Instant::now());
+        if state.version != version {
+            self.tell(&mut state);
+        }
+        let is_empty = state.members.is_empty();
+        drop(state);
+        if is_empty && let Some(registry) = self.0.registry.upgrade() {
+            registry.close_if_over(self);
+        }
+    }
+
+    /// What the reader at `index` gets next.
+    pub(crate) fn next(&self, index: usize) -> Next {
+        self.state().read(index)
+    }
+
+    pub(crate) fn place_of(&self, index: usize) -> Position {
+        self.state().place_of(index)
+    }
+
+    /// Drops what is too old.
+    fn sweep(&self, now: Instant) {
+        self.state().trim(now);
+    }
+}
+
+/// Who comes in.
+pub(crate) struct Entrant {
+    pub(crate) signal: Arc<Signal>,
+    pub(crate) bit: u64,
+    pub(crate) encoding: Option<Encoding>,
+    pub(crate) present: Option<Present>,
+    pub(crate) wants_presence: bool,
+}
+
+/// How that went.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    pub(crate) index: usize,
+    pub(crate) position: Position,
+    pub(crate) gap: Option<Gap>,
+}

@@ -69,6 +69,15 @@ impl Deflate {
         }
     }
 
+    /// A sender's end of a connection without context takeover, for messages that are encoded for all of its sort.
+    pub(crate) const fn shared(sort: Sort, threshold: usize) -> Self {
+        Self { threshold, compressing: Compressing::new(sort, false), inflating: Inflating::new(false) }
+    }
+
+    pub(crate) const fn threshold(&self) -> usize {
+        self.threshold
+    }
+
     /// Whether a message of `length` bytes should be compressed: not below the threshold, and never where this end agreed
     /// to a window of 8 bits, which no zlib can compress into (RFC 7692 §7.1.2 leaves each message free to go as it is).
     #[must_use]

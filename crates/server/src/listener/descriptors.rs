@@ -6,8 +6,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const SPARE: u64 = 128;
 
 /// Raises the soft limit to the hard one, and returns it. The soft default of 1,024 is there for programs that
-/// `select`, which this one isn't.
-pub(crate) fn raise_limit() -> u64 {
+/// `select`, which none that serves does. It is the whole process that this concerns: so [`Server`](super::Server)
+/// takes the limit as it finds it, and a program calls this at its start.
+pub fn raise_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     let current = match setrlimit(Resource::Nofile, raised) {
@@ -18,8 +19,14 @@ pub(crate) fn raise_limit() -> u64 {
     current.unwrap_or(u64::MAX)
 }
 
+/// The soft limit, as it is.
+pub(super) fn limit() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
 /// How many connections fit below `limit`: 128 are left over, or a quarter where the limit is under 512. At least 1.
-pub(crate) fn max_connections(limit: u64) -> u32 {
+#[must_use]
+pub fn max_connections(limit: u64) -> u32 {
     let fit = limit - SPARE.min(limit / 4);
     u32::try_from(fit).unwrap_or(u32::MAX).max(1)
 }

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 /// A stop costs a connection 16 bytes here and one registration in its life. `Notify`, `watch` and `CancellationToken`
 /// would each put 70 to 100 bytes into every task, and take a lock at every wake-up.
 #[derive(Debug)]
-pub(super) struct Slots {
+pub struct Slots {
     free: Semaphore,
     count: u32,
     stopping: AtomicBool,
@@ -22,7 +22,9 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    pub(super) fn new(count: u32) -> Self {
+    /// `count` slots, all free.
+    #[must_use]
+    pub fn new(count: u32) -> Self {
         // A semaphore holds an eighth of usize::MAX; on 32 bits that is less than a u32.
         let count = count.min(u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
         Self {
@@ -34,35 +36,38 @@ impl Slots {
     }
 
     /// Takes a slot, if one is free.
-    pub(super) fn try_take(&'static self) -> Option<Slot> {
+    #[must_use]
+    pub fn try_take(self: &Arc<Self>) -> Option<Slot> {
         self.free.try_acquire().ok().map(|permit| {
             permit.forget();
-            Slot { slots: self, waker: NOT_REGISTERED }
+            Slot { slots: Arc::clone(self), waker: NOT_REGISTERED }
         })
     }
 
     /// Takes a slot as soon as one is free. Cancel safe.
-    pub(super) async fn take(&'static self) -> Slot {
+    pub async fn take(self: &Arc<Self>) -> Slot {
+        // Nothing closes the semaphore.
         if let Ok(permit) = self.free.acquire().await {
             permit.forget();
         }
-        Slot { slots: self, waker: NOT_REGISTERED }
+        Slot { slots: Arc::clone(self), waker: NOT_REGISTERED }
     }
 
     /// Tells every connection to stop, present and future ones.
-    pub(super) fn stop(&self) {
+    pub fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         let wakers: Vec<Waker> = self.wakers().iter().map(|(_, waker)| waker.clone()).collect();
         wakers.iter().for_each(Waker::wake_by_ref);
     }
 
     /// Waits until every slot is free again. Cancel safe.
-    pub(super) async fn all_free(&self) {
+    pub async fn all_free(&self) {
         drop(self.free.acquire_many(self.count).await);
     }
 
     /// How many slots are taken.
-    pub(super) fn taken(&self) -> usize {
+    #[must_use]
+    pub fn taken(&self) -> usize {
         self.count as usize - self.free.available_permits()
     }
 
@@ -76,8 +81,8 @@ const NOT_REGISTERED: usize = usize::MAX;
 
 /// The right of one task to serve one connection; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Slot {
-    slots: &'static Slots,
+pub struct Slot {
+    slots: Arc<Slots>,
     waker: usize,
 }
 
@@ -86,10 +91,7 @@ impl Slot {
     /// that is to be cancel safe. All calls must come from one task: its waker is kept from the first on.
     ///
     /// No `async fn`, which would hold `future` twice: as its argument and where it is pinned.
-    pub(super) fn unless_stopping<F: Future + Unpin>(
-        &mut self,
-        mut future: F,
-    ) -> impl Future<Output = Option<F::Output>> {
+    pub fn unless_stopping<F: Future + Unpin>(&mut self, mut future: F) -> impl Future<Output = Option<F::Output>> {
         poll_fn(move |cx| match Pin::new(&mut future).poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
             Poll::Pending if self.is_stopping(cx) => Poll::Ready(None),
@@ -123,8 +125,8 @@ mod tests {
 
     use super::*;
 
-    fn slots(count: u32) -> &'static Slots {
-        Box::leak(Box::new(Slots::new(count)))
+    fn slots(count: u32) -> Arc<Slots> {
+        Arc::new(Slots::new(count))
     }
 
     #[tokio::test]

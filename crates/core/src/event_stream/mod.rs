@@ -1,0 +1,33 @@
+//! The event stream of the HTML Standard ("Server-sent events", `text/event-stream`), as a server writes it.
+//!
+//! A message of plain text is an event without a name, so that a browser's `onmessage` gets it. What the format can't carry
+//! as it is goes in base64 (RFC 4648 §4, padded) under a name of its own: a binary message as [`BINARY`], a text with a
+//! carriage return, which a reader would take for a line's end, as [`TEXT_BASE64`].
+//!
+//! ```
+//! use bowline_core::event_stream::{Field, message};
+//!
+//! let mut out = Vec::new();
+//! message(&mut out, Field::new("7").ok(), &"two\nlines".into());
+//! assert_eq!(out, b"id: 7\ndata: two\ndata: lines\n\n");
+//! ```
+
+mod encode;
+mod field;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    encode::{comment, event, id, message, retry},
+    field::{Field, InvalidField, Lines},
+};
+
+/// The `Content-Type`. The format is always UTF-8.
+pub const CONTENT_TYPE: &str = "text/event-stream";
+
+/// The name of an event whose data is a binary message in base64.
+pub const BINARY: Field<'static> = Field::trusted("binary");
+
+/// The name of an event whose data is a text message in base64, since it has a carriage return.
+pub const TEXT_BASE64: Field<'static> = Field::trusted("text-base64");

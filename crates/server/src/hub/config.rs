@@ -1,0 +1,156 @@
+//! How a hub behaves.
+
+use std::{fmt, sync::Arc};
+
+use bowline_core::{Message, connection::Config};
+
+use super::Hub;
+use crate::{
+    handler::{ErasedHandler, Handler, erase},
+    room::{Gap, Patterns, Room, RoomOptions},
+    session::{OutboxBounds, Overflow},
+};
+
+/// How a gap is told on a raw WebSocket, which has no other place for it than among the messages; `None` for not at all.
+pub(crate) type GapMessage = fn(&Room, &Gap) -> Option<Message>;
+
+/// What a [`Hub`] is made of.
+#[derive(Clone)]
+pub(crate) struct HubConfig {
+    pub(crate) connection: Arc<Config>,
+    pub(crate) handler: Arc<dyn ErasedHandler>,
+    pub(crate) patterns: Patterns,
+    pub(crate) max_rooms: usize,
+    pub(crate) max_rooms_per_session: usize,
+    pub(crate) max_sessions: usize,
+    pub(crate) outbox: OutboxBounds,
+    pub(crate) gap_message: GapMessage,
+}
+
+impl Default for HubConfig {
+    fn default() -> Self {
+        Self {
+            connection: Arc::default(),
+            handler: erase(echo),
+            patterns: Patterns::default(),
+            max_rooms: 100_000,
+            max_rooms_per_session: 128,
+            max_sessions: 1_000_000,
+            outbox: OutboxBounds { count: 1_024, bytes: 256 << 10, overflow: Overflow::DropNewest },
+            gap_message: gap_as_json,
+        }
+    }
+}
+
+/// Sends every message back.
+pub(crate) async fn echo(mut session: crate::session::Session) -> Result<(), bowline_core::Error> {
+    drop(session.take_request());
+    while let Some(message) = session.recv().await? {
+        if session.send(message).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Builds a [`Hub`]. Setters take and return `self`.
+#[derive(Clone, Default)]
+pub struct HubBuilder {
+    pub(crate) config: HubConfig,
+}
+
+impl fmt::Debug for HubBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubBuilder").finish_non_exhaustive()
+    }
+}
+
+impl HubBuilder {
+    /// What is run for each session. Default: every message is sent back.
+    #[must_use]
+    pub fn handler(mut self, handler: impl Handler) -> Self {
+        self.config.handler = erase(handler);
+        self
+    }
+
+    /// Limits, keepalive and compression of the WebSockets. Default [`Config::default`].
+    #[must_use]
+    pub fn connection(mut self, config: impl Into<Arc<Config>>) -> Self {
+        self.config.connection = config.into();
+        self
+    }
+
+    /// How rooms behave whose name fits `pattern`, in which `*` stands for any text. The first pattern that fits decides;
+    /// `*` alone is for those that no other fits. Default [`RoomOptions::default`] for all.
+    #[must_use]
+    pub fn room_options(mut self, pattern: &str, options: RoomOptions) -> Self {
+        self.config.patterns.add(pattern, options);
+        self
+    }
+
+    /// Bounds the rooms that are open. Default 100,000. Past it no other can be opened (status 503). Worst-case memory:
+    /// some 500 B each and its log. `usize::MAX` turns it off.
+    #[must_use]
+    pub const fn max_rooms(mut self, max: usize) -> Self {
+        self.config.max_rooms = max;
+        self
+    }
+
+    /// Bounds the rooms that a session is in. Default 128: a peer that may join what it likes can hold so many open.
+    /// Past it a join fails with [`JoinError::TooManyRooms`](crate::room::JoinError). Worst-case memory: 130 B each.
+    /// `usize::MAX` turns it off.
+    #[must_use]
+    pub const fn max_rooms_per_session(mut self, max: usize) -> Self {
+        self.config.max_rooms_per_session = max;
+        self
+    }
+
+    /// Bounds the sessions. Default 1,000,000: the descriptors of the process bound them before. Past it a request is
+    /// answered with 503. Worst-case memory: 2 KiB each while idle. `usize::MAX` turns it off.
+    #[must_use]
+    pub const fn max_sessions(mut self, max: usize) -> Self {
+        self.config.max_sessions = max;
+        self
+    }
+
+    /// Bounds the direct messages that wait for a session, in number and bytes. Default 1,024 and 256 KiB. Past either,
+    /// [`overflow`](Self::overflow) decides. Worst-case memory: the bytes and 100 B a message.
+    #[must_use]
+    pub const fn max_outbox(mut self, messages: usize, bytes: usize) -> Self {
+        self.config.outbox.count = messages;
+        self.config.outbox.bytes = bytes;
+        self
+    }
+
+    /// What becomes of a direct message that the outbox has no room for. Default [`Overflow::DropNewest`]: it comes back.
+    #[must_use]
+    pub const fn overflow(mut self, overflow: Overflow) -> Self {
+        self.config.outbox.overflow = overflow;
+        self
+    }
+
+    /// How a raw WebSocket is told that it misses publications, among its messages and where they would have stood; `None`
+    /// tells it nothing. Default: a text in JSON, `{"gap":{"room":"…","from":"…","to":"…","reason":"slow"}}`, whose
+    /// places are those of [`Gap`].
+    #[must_use]
+    pub fn gap_message(mut self, tell: fn(&Room, &Gap) -> Option<Message>) -> Self {
+        self.config.gap_message = tell;
+        self
+    }
+
+    /// The hub. Within a runtime of tokio it sweeps its rooms every five seconds, and lets big fan-outs yield.
+    #[must_use]
+    pub fn build(self) -> Hub {
+        Hub::new(self.config)
+    }
+}
+
+fn gap_as_json(room: &Room, gap: &Gap) -> Option<Message> {
+    let gap = serde_json::json!({ "gap": {
+        "room": room.name().as_str(),
+        "from": gap.from.to_string(),
+        "to": gap.to.to_string(),
+        "reason": gap.reason.as_str(),
+    }});
+    Some(Message::text(gap.to_string()))
+}

@@ -1,0 +1,104 @@
+//! Stopping without a storm: sessions are closed over a while, and each client is told when to come back.
+
+use std::time::Duration;
+
+use bowline_core::{CloseCode, CloseFrame};
+use rand::seq::SliceRandom;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::Hub;
+
+/// How a hub is drained. Setters take and return `self`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drain {
+    window: Duration,
+    deadline: Duration,
+    reconnect_within: Duration,
+    code: CloseCode,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self {
+            window: Duration::from_secs(10),
+            deadline: Duration::from_secs(30),
+            reconnect_within: Duration::from_secs(10),
+            code: CloseCode::SERVICE_RESTART,
+        }
+    }
+}
+
+impl Drain {
+    /// The time over which the closes are spread. Default 10 s.
+    #[must_use]
+    pub const fn window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// When the last connections are dropped, from the beginning. Default 30 s. It bounds the whole; connections that
+    /// are dropped by it may lose what had not been written.
+    #[must_use]
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Each client is asked to wait a random time up to this before it reconnects, in the reason of its Close:
+    /// `retry=<milliseconds>`. Default 10 s.
+    #[must_use]
+    pub const fn reconnect_within(mut self, within: Duration) -> Self {
+        self.reconnect_within = within;
+        self
+    }
+
+    /// The close code. Default 1012 (service restart); 1001 (going away) for a server that will not come back.
+    #[must_use]
+    pub const fn code(mut self, code: CloseCode) -> Self {
+        self.code = code;
+        self
+    }
+
+    fn frame(&self) -> CloseFrame {
+        let most = u64::try_from(self.reconnect_within.as_millis()).unwrap_or(u64::MAX);
+        CloseFrame::new(self.code, format!("retry={}", rand::random_range(0..=most)))
+    }
+}
+
+/// How often sessions are closed meanwhile: a batch each.
+const STEP: Duration = Duration::from_millis(50);
+
+impl Hub {
+    /// Takes no more sessions ([`is_ready`](Self::is_ready) is false from here on), closes those that there are, in random
+    /// order over the drain's window, and waits for their ends. What was sent and published to a session before is
+    /// written before its Close. Past the deadline the rest is dropped; how many those were.
+    ///
+    /// # Cancel safety
+    /// Dropped midway, no more sessions are closed; call it again to go on.
+    pub async fn drain(&self, drain: Drain) -> usize {
+        self.stop();
+        let start = Instant::now();
+        let deadline = start + drain.deadline;
+        let mut sessions = self.sessions().all();
+        sessions.shuffle(&mut rand::rng());
+        let steps = (drain.window.as_millis() / STEP.as_millis()).clamp(1, 1 << 20);
+        let steps = usize::try_from(steps).unwrap_or(1);
+        let batch = sessions.len().div_ceil(steps).max(1);
+        for (step, batch) in (0_u32..).zip(sessions.chunks(batch)) {
+            for session in batch {
+                session.close(drain.frame());
+            }
+            sleep_until(deadline.min(start + STEP * (step + 1))).await;
+        }
+        drop(sessions);
+        if timeout_at(deadline, self.sessions().ended()).await.is_ok() {
+            return 0;
+        }
+        let rest = self.sessions().all();
+        rest.iter().for_each(|session| session.abort());
+        let count = rest.len();
+        drop(rest);
+        self.sessions().ended().await;
+        count
+    }
+}

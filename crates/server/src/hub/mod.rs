@@ -1,0 +1,216 @@
+//! The hub: all sessions and rooms of a service.
+
+mod config;
+mod drain;
+mod sessions;
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bowline_core::stream::WebSocket;
+use http::request::Parts;
+use tokio::{runtime::Handle, time::interval};
+
+pub use self::{config::HubBuilder, drain::Drain};
+pub(crate) use self::config::HubConfig;
+use self::sessions::Sessions;
+use crate::{
+    handler::{ErasedHandler, Handler, erase},
+    io::Io,
+    room::{InvalidRoomName, Room, RoomName, Rooms, SWEEP_INTERVAL},
+    session::{Session, SessionHandle, SessionId, Shared},
+    transport,
+};
+
+/// All sessions and rooms of a service, and how they behave. Cheap to clone: all clones are the same hub.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    config: HubConfig,
+    rooms: Arc<Rooms>,
+    sessions: Sessions,
+    is_stopping: AtomicBool,
+    runtime: Option<Handle>,
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("rooms", &self.room_count())
+            .field("sessions", &self.session_count())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there is no such room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RoomError {
+    /// The name is none.
+    Name(InvalidRoomName),
+    /// There are `max_rooms`.
+    TooMany,
+}
+
+impl fmt::Display for RoomError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(error) => error.fmt(f),
+            Self::TooMany => f.write_str("there are as many rooms as there may be (max_rooms)"),
+        }
+    }
+}
+
+impl std::error::Error for RoomError {}
+
+impl From<InvalidRoomName> for RoomError {
+    fn from(error: InvalidRoomName) -> Self {
+        Self::Name(error)
+    }
+}
+
+impl From<std::convert::Infallible> for RoomError {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// What a WebSocket is served with.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Admission {
+    /// Who it is.
+    pub identity: Option<Arc<str>>,
+    /// The request that opened it.
+    pub request: Option<Box<Parts>>,
+}
+
+impl Hub {
+    /// Builds a hub.
+    #[must_use]
+    pub fn builder() -> HubBuilder {
+        HubBuilder::default()
+    }
+
+    fn new(config: HubConfig) -> Self {
+        let runtime = Handle::try_current().ok();
+        let rooms = Arc::new(Rooms::new(config.max_rooms, config.patterns.clone()));
+        if let Some(runtime) = &runtime {
+            runtime.spawn(sweep(Arc::downgrade(&rooms)));
+        }
+        let sessions = Sessions::default();
+        Self(Arc::new(Inner { config, rooms, sessions, is_stopping: AtomicBool::new(false), runtime }))
+    }
+
+    pub(crate) fn config(&self) -> &HubConfig {
+        &self.0.config
+    }
+
+    fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    /// The room, which is opened if need be. It vanishes again if nobody joins it.
+    ///
+    /// # Errors
+    /// See [`RoomError`].
+    pub fn room<N>(&self, name: N) -> Result<Room, RoomError>
+    where
+        N: TryInto<RoomName>,
+        RoomError: From<N::Error>,
+    {
+        self.0.rooms.open(name.try_into()?, self.0.runtime.as_ref()).ok_or(RoomError::TooMany)
+    }
+
+    /// The room, if it is open.
+    #[must_use]
+    pub fn open_room(&self, name: &RoomName) -> Option<Room> {
+        self.0.rooms.get(name)
+    }
+
+    /// The session, if there is one of this name.
+    #[must_use]
+    pub fn session(&self, id: SessionId) -> Option<SessionHandle> {
+        self.sessions().get(id).map(SessionHandle::new)
+    }
+
+    /// How many rooms are open.
+    #[must_use]
+    pub fn room_count(&self) -> usize {
+        self.0.rooms.len()
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn session_count(&self) -> usize {
+        self.sessions().len()
+    }
+
+    /// Whether it takes new sessions: not once it drains.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.0.is_stopping.load(Ordering::Acquire)
+    }
+
+    fn stop(&self) {
+        self.0.is_stopping.store(true, Ordering::Release);
+    }
+
+    /// Serves a WebSocket as a session, by the hub's own handler, in a task of its own.
+    ///
+    /// # Errors
+    /// The hub drains, or has `max_sessions`: the WebSocket comes back.
+    pub fn serve(&self, ws: WebSocket<Io>, admission: Admission) -> Result<SessionHandle, Box<WebSocket<Io>>> {
+        self.serve_erased(ws, admission, &*self.0.config.handler)
+    }
+
+    /// As [`serve`](Self::serve), by another handler.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    pub fn serve_with(
+        &self,
+        ws: WebSocket<Io>,
+        admission: Admission,
+        handler: impl Handler,
+    ) -> Result<SessionHandle, Box<WebSocket<Io>>> {
+        self.serve_erased(ws, admission, &*erase(handler))
+    }
+
+    pub(crate) fn serve_erased(
+        &self,
+        ws: WebSocket<Io>,
+        admission: Admission,
+        handler: &dyn ErasedHandler,
+    ) -> Result<SessionHandle, Box<WebSocket<Io>>> {
+        if !self.is_ready() || !self.sessions().reserve(self.config().max_sessions) {
+            return Err(Box::new(ws));
+        }
+        let shared = Arc::new(Shared::new(self.clone(), ws, admission.identity));
+        self.sessions().add(Arc::clone(&shared));
+        let session = Session::new(Arc::clone(&shared), admission.request);
+        tokio::spawn(transport::WebSocketTask::new(Arc::clone(&shared), handler.handle(session)));
+        Ok(SessionHandle::new(shared))
+    }
+
+    /// A session has ended.
+    pub(crate) fn forget(&self, id: SessionId) {
+        self.sessions().remove(id);
+    }
+}
+
+/// Drops what is too old, as long as the hub is there.
+async fn sweep(rooms: Weak<Rooms>) {
+    let mut ticks = interval(SWEEP_INTERVAL);
+    loop {
+        ticks.tick().await;
+        let Some(rooms) = rooms.upgrade() else { return };
+        rooms.sweep().await;
+    }
+}

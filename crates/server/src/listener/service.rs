@@ -1,0 +1,218 @@
+//! Between hyper and the service: requests that no service should see, what each request carries, what each answer says
+//! of the connection.
+
+use std::convert::Infallible;
+use std::future::{self, Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use http::header::{CONNECTION, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tower_service::Service;
+
+use super::admission::ConnectionSlot;
+use super::counts::Counters;
+use super::info::ConnectionInfo;
+
+/// What the requests of one connection share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) info: ConnectionInfo,
+    pub(super) slot: ConnectionSlot,
+    pub(super) max_headers: usize,
+    pub(super) counters: Arc<Counters>,
+    pub(super) requests: AtomicU64,
+}
+
+impl Shared {
+    /// How many requests have come.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+}
+
+/// Wraps the service of one connection.
+#[derive(Debug)]
+pub(super) struct Guard<S> {
+    pub(super) service: S,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for Guard<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body + Send + 'static,
+{
+    type Response = Response<Reply<B>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        self.shared.requests.fetch_add(1, Ordering::Relaxed);
+        let slot = self.shared.slot.clone();
+        if let Err(status) = check(&request, self.shared.max_headers) {
+            self.shared.counters.bad_requests.add();
+            return Box::pin(future::ready(Ok(refusal(status, request.version(), slot))));
+        }
+        let ends = Ends::of(&request);
+        request.extensions_mut().insert(self.shared.info);
+        request.extensions_mut().insert(slot.clone());
+        let mut service = self.service.clone();
+        Box::pin(async move {
+            poll_fn(|cx| service.poll_ready(cx)).await?;
+            let mut response = service.call(request).await?;
+            if ends.after(response.status()) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response.map(|body| Reply { body: Some(Box::pin(body)), _slot: slot }))
+        })
+    }
+}
+
+/// What hyper lets through, and no proxy before this server may have understood differently.
+fn check<B>(request: &Request<B>, max_headers: usize) -> Result<(), StatusCode> {
+    let headers = request.headers();
+    if headers.len() > max_headers {
+        return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
+    // RFC 9110 §5.5: what is beyond ASCII means nothing that two implementations agree on.
+    if headers.values().any(|value| value.to_str().is_err()) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    // RFC 9112 §3.2: a request of HTTP/1.1 has exactly one Host. In HTTP/2 `:authority` may stand for it.
+    let hosts = headers.get_all(HOST).iter().count();
+    if hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11 {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    // RFC 9112 §6.1: one encoding, one way to say so.
+    if headers.get_all(TRANSFER_ENCODING).iter().count() > 1 {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    Ok(())
+}
+
+fn refusal<B>(status: StatusCode, version: Version, slot: ConnectionSlot) -> Response<Reply<B>> {
+    let mut response = Response::new(Reply { body: None, _slot: slot });
+    *response.status_mut() = status;
+    if version < Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// When an answer of HTTP/1 is the last on its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    Never,
+    /// Unless it switches protocols: what follows the request may be meant for the protocol that was refused, and is no
+    /// request then.
+    UnlessUpgraded,
+    /// RFC 9112 §6.3: with a Transfer-Encoding there may have been a Content-Length too, which hyper takes out; what
+    /// follows may then be a request by one reading and a body by the other.
+    Always,
+}
+
+impl Ends {
+    fn of<B>(request: &Request<B>) -> Self {
+        if request.version() >= Version::HTTP_2 {
+            Self::Never
+        } else if request.headers().contains_key(TRANSFER_ENCODING) {
+            Self::Always
+        } else if request.method() == Method::CONNECT || offers_web_socket(request) {
+            Self::UnlessUpgraded
+        } else {
+            Self::Never
+        }
+    }
+
+    fn after(self, status: StatusCode) -> bool {
+        match self {
+            Self::Never => false,
+            Self::UnlessUpgraded => status != StatusCode::SWITCHING_PROTOCOLS,
+            Self::Always => true,
+        }
+    }
+}
+
+/// Any other upgrade (to `h2c`, by curl) is as good as not asked for.
+fn offers_web_socket<B>(request: &Request<B>) -> bool {
+    request.headers().get_all(UPGRADE).iter().any(|value| {
+        value.as_bytes().split(|byte| *byte == b',').any(|token| token.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+    })
+}
+
+/// The body of an answer, the service's own; its connection isn't idle while it lasts.
+#[derive(Debug)]
+pub struct Reply<B> {
+    body: Option<Pin<Box<B>>>,
+    _slot: ConnectionSlot,
+}
+
+impl<B: Body> Body for Reply<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.body.as_mut().map_or(Poll::Ready(None), |body| body.as_mut().poll_frame(cx))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(|body| body.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), |body| body.size_hint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(version: Version, headers: &[(&'static str, &str)]) -> Request<()> {
+        let mut request = Request::new(());
+        *request.version_mut() = version;
+        for (name, value) in headers {
+            let value = HeaderValue::from_bytes(value.as_bytes()).expect("no control characters");
+            request.headers_mut().append(*name, value);
+        }
+        request
+    }
+
+    #[test]
+    fn one_host() {
+        let check = |version, headers: &[(&'static str, &str)]| check(&request(version, headers), 64).err();
+        let bad = Some(StatusCode::BAD_REQUEST);
+        assert_eq!(check(Version::HTTP_11, &[("host", "a")]), None);
+        assert_eq!(check(Version::HTTP_11, &[]), bad);
+        assert_eq!(check(Version::HTTP_11, &[("host", "a"), ("host", "a")]), bad);
+        assert_eq!(check(Version::HTTP_10, &[]), None);
+        assert_eq!(check(Version::HTTP_2, &[]), None);
+        assert_eq!(check(Version::HTTP_2, &[("host", "a"), ("host", "b")]), bad);
+        assert_eq!(check(Version::HTTP_2, &[("cookie", "é")]), bad);
+    }
+
+    #[test]
+    fn headers_have_a_limit() {
+        let with = |n| check(&request(Version::HTTP_2, &vec![("a", "b"); n]), 64).err();
+        assert_eq!(with(64), None);
+        assert_eq!(with(65), Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+    }
+
+    #[test]
+    fn what_ends_a_connection() {
+        let of = |headers: &[(&'static str, &str)]| Ends::of(&request(Version::HTTP_11, headers));
+        assert_eq!(of(&[]), Ends::Never);
+        assert_eq!(of(&[("upgrade", "h2c")]), Ends::Never);
+        assert_eq!(of(&[("upgrade", "h2c, WebSocket")]), Ends::UnlessUpgraded);
+        assert_eq!(of(&[("transfer-encoding", "chunked")]), Ends::Always);
+        assert_eq!(Ends::of(&request(Version::HTTP_2, &[("upgrade", "websocket")])), Ends::Never);
+        assert!(!Ends::UnlessUpgraded.after(StatusCode::SWITCHING_PROTOCOLS));
+        assert!(Ends::UnlessUpgraded.after(StatusCode::OK));
+    }
+}

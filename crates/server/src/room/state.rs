@@ -1,0 +1,301 @@
+//! What a room holds, behind its lock.
+
+use std::{
+    sync::Arc,
+    task::Waker,
+    time::{Duration, Instant},
+};
+
+use bowline_core::Message;
+use slab::Slab;
+
+use super::{
+    Gap, GapReason, Position, PublishError, Publication, Published, RoomOptions, SlowConsumer,
+    blocks::Variant,
+    encoding::Encoding,
+    idempotency::Idempotency,
+    log::{Bounds, Log},
+    members::{Member, NO_PRESENCE},
+    presence::{PresenceEvent, Present},
+};
+
+/// The log, who reads it, and from where.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) options: Arc<RoomOptions>,
+    pub(super) log: Log,
+    /// Events of presence, whose messages are their wire form.
+    presence: Option<Box<PresenceLog>>,
+    variants: Vec<Variant>,
+    pub(super) members: Slab<Member>,
+    idempotency: Idempotency,
+    /// Publishers that wait until a member has caught up.
+    pub(super) waiting: Vec<Waker>,
+    /// Counts what there is to be told.
+    pub(super) version: u64,
+    /// A task is telling the members.
+    pub(super) is_telling: bool,
+    /// Since when nobody is there.
+    pub(super) empty_since: Option<Instant>,
+    /// It is no longer the hub's: whoever finds it asks the hub again.
+    pub(super) is_gone: bool,
+}
+
+#[derive(Debug)]
+struct PresenceLog {
+    log: Log,
+    variants: Vec<Variant>,
+}
+
+/// What a member gets next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Nothing, before it is told.
+    UpToDate,
+    /// Whole frames or events, and how many publications they are.
+    Encoded(bytes::Bytes, u32),
+    /// A message, for those that encode themselves.
+    Message(Position, Message),
+    /// An event of presence, for those that encode themselves.
+    Presence(Message),
+    /// It misses publications.
+    Gap(Gap),
+    /// It was slow, and is not borne with.
+    Disconnect(Gap),
+}
+
+impl State {
+    pub(super) fn new(options: Arc<RoomOptions>, now: Instant) -> Self {
+        let presence = options.presence.then(|| Box::new(PresenceLog { log: Log::of_presence(), variants: Vec::new() }));
+        Self {
+            log: Log::new(options.slow_consumer == SlowConsumer::KeepLatest),
+            presence,
+            variants: Vec::new(),
+            members: Slab::new(),
+            idempotency: Idempotency::default(),
+            waiting: Vec::new(),
+            version: 0,
+            is_telling: false,
+            empty_since: Some(now),
+            is_gone: false,
+            options,
+        }
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds { count: self.options.log_count(), bytes: self.options.max_log_bytes }
+    }
+
+    /// Appends a publication.
+    pub(super) fn publish(&mut self, publication: Publication, now: Instant) -> Result<Published, PublishError> {
+        publication.check()?;
+        if let Some(key) = publication.idempotency_key.as_deref()
+            && let Some(offset) = self.idempotency.find(key, now, self.options.idempotency_window)
+        {
+            return Ok(Published { position: self.log.place(offset), duplicate: true });
+        }
+        let len = publication.message.len();
+        if len > self.options.max_log_bytes {
+            return Err(PublishError::TooLarge { max: self.options.max_log_bytes });
+        }
+        if self.options.slow_consumer == SlowConsumer::Backpressure && self.is_in_the_way(len) {
+            return Err(PublishError::Backpressure);
+        }
+        let mut publication = publication;
+        let key = publication.idempotency_key.take();
+        let offset = self.log.append(publication, now);
+        if let Some(key) = key {
+            self.idempotency.add(key, offset, now, self.options.max_idempotency_keys);
+        }
+        self.version += 1;
+        self.trim(now);
+        Ok(Published { position: self.log.place(offset), duplicate: false })
+    }
+
+    /// Whether the oldest publication would have to go for one of `len` bytes though a member has not got it.
+    fn is_in_the_way(&self, len: usize) -> bool {
+        let first = self.log.first_in_the_way(len, self.bounds());
+        first.is_some_and(|first| self.members.iter().any(|(_, member)| member.next <= first))
+    }
+
+    /// Drops what is past the bounds.
+    pub(super) fn trim(&mut self, now: Instant) {
+        let oldest = now.checked_sub(self.options.max_log_age);
+        if self.log.trim(self.bounds(), oldest) {
+            self.variants.iter_mut().for_each(Variant::clear);
+        }
+        self.variants.iter_mut().for_each(|variant| variant.trim(&self.log));
+        self.idempotency.forget(now, self.options.idempotency_window);
+        if let Some(presence) = &mut self.presence {
+            let bounds = Bounds { count: self.options.max_presence_log.max(1), bytes: usize::MAX };
+            presence.log.trim(bounds, oldest);
+            presence.variants.iter_mut().for_each(|variant| variant.trim(&presence.log));
+        }
+    }
+
+    /// Lets a member in; `None` if there are as many as may be.
+    pub(super) fn join(&mut self, mut member: Member, wants_presence: bool) -> Option<usize> {
+        if self.members.len() >= self.options.max_members {
+            return None;
+        }
+        if let Some(presence) = self.presence.as_deref().filter(|_| wants_presence) {
+            member.next_presence = presence.log.head() + 1;
+        }
+        if let Some(encoding) = member.encoding {
+            count_reader(&mut self.variants, encoding);
+            if let Some(presence) = self.presence.as_deref_mut() {
+                count_reader(&mut presence.variants, encoding);
+            }
+        }
+        self.empty_since = None;
+        let present = member.present.clone();
+        let index = self.members.insert(member);
+        if let Some(present) = present {
+            self.tell_presence(&PresenceEvent::Joined(present));
+        }
+        Some(index)
+    }
+
+    /// Lets a member go.
+    pub(super) fn leave(&mut self, index: usize, now: Instant) {
+        let Some(member) = self.members.try_remove(index) else { return };
+        if let Some(encoding) = member.encoding {
+            forget_reader(&mut self.variants, encoding);
+            if let Some(presence) = self.presence.as_deref_mut() {
+                forget_reader(&mut presence.variants, encoding);
+            }
+        }
+        if self.members.is_empty() {
+            self.empty_since = Some(now);
+            self.members = Slab::new();
+        }
+        if let Some(present) = member.present {
+            self.tell_presence(&PresenceEvent::Left(present));
+        }
+        self.wake_publishers();
+    }
+
+    fn tell_presence(&mut self, event: &PresenceEvent) {
+        let Some(presence) = self.presence.as_deref_mut().filter(|_| !self.members.is_empty()) else { return };
+        let about = match event {
+            PresenceEvent::Joined(Present { session, .. }) => Some(*session),
+            _ => None,
+        };
+        let mut publication = Publication::new(event.to_message());
+        publication.except = about;
+        presence.log.append(publication, Instant::now());
+        self.version += 1;
+        let bounds = Bounds { count: self.options.max_presence_log.max(1), bytes: usize::MAX };
+        presence.log.trim(bounds, None);
+        presence.variants.iter_mut().for_each(|variant| variant.trim(&presence.log));
+    }
+
+    pub(super) fn wake_publishers(&mut self) {
+        self.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    /// What the member at `index` gets next.
+    pub(super) fn read(&mut self, index: usize) -> Next {
+        let Some(member) = self.members.get_mut(index) else { return Next::UpToDate };
+        if let Some(gap) = member.gap.take() {
+            return Next::Gap(*gap);
+        }
+        if member.next <= self.log.lost() {
+            let gap = fall_behind(member, &self.log, self.options.slow_consumer);
+            let disconnects = self.options.slow_consumer == SlowConsumer::Disconnect;
+            return if disconnects { Next::Disconnect(gap) } else { Next::Gap(gap) };
+        }
+        if member.next <= self.log.head() {
+            let next = read_log(&self.log, &mut self.variants, member);
+            if !self.waiting.is_empty() {
+                self.wake_publishers();
+            }
+            if !matches!(next, Next::UpToDate) {
+                return next;
+            }
+        }
+        self.read_presence(index)
+    }
+
+    fn read_presence(&mut self, index: usize) -> Next {
+        let (Some(presence), Some(member)) = (self.presence.as_deref_mut(), self.members.get_mut(index)) else {
+            return Next::UpToDate;
+        };
+        if member.next_presence == NO_PRESENCE || member.next_presence > presence.log.head() {
+            return Next::UpToDate;
+        }
+        if member.next_presence <= presence.log.lost() {
+            member.next_presence = presence.log.head() + 1;
+            return Next::Presence(PresenceEvent::Missed.to_message());
+        }
+        std::mem::swap(&mut member.next, &mut member.next_presence);
+        let next = read_log(&presence.log, &mut presence.variants, member);
+        std::mem::swap(&mut member.next, &mut member.next_presence);
+        match next {
+            // Presence has no place of its own that anybody could come back to.
+            Next::Encoded(bytes, _) => Next::Encoded(bytes, 0),
+            Next::Message(_, message) => Next::Presence(message),
+            next => next,
+        }
+    }
+
+    /// Where the member at `index` stands.
+    pub(super) fn place_of(&self, index: usize) -> Position {
+        let next = self.members.get(index).map_or(1, |member| member.next);
+        self.log.place(next.saturating_sub(1))
+    }
+
+    /// Whether the room may vanish: nobody is there, and nothing is kept for those that may come back.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.empty_since.is_some_and(|since| {
+            let keeps = self.options.history > 0 && !self.log.is_empty();
+            !keeps || now.saturating_duration_since(since) >= self.options.empty_timeout
+        })
+    }
+
+    /// Bytes of payload in the log.
+    pub(super) const fn log_bytes(&self) -> usize {
+        self.log.bytes()
+    }
+}
+
+fn count_reader(variants: &mut Vec<Variant>, encoding: Encoding) {
+    match variants.iter_mut().find(|variant| variant.encoding == encoding) {
+        Some(variant) => variant.readers += 1,
+        None => variants.push(Variant::new(encoding)),
+    }
+}
+
+fn forget_reader(variants: &mut Vec<Variant>, encoding: Encoding) {
+    if let Some(at) = variants.iter().position(|variant| variant.encoding == encoding) {
+        variants[at].readers -= 1;
+        if variants[at].readers == 0 {
+            variants.swap_remove(at);
+        }
+    }
+}
+
+fn fall_behind(member: &mut Member, log: &Log, policy: SlowConsumer) -> Gap {
+    let from = log.place(member.next - 1);
+    member.next = if policy == SlowConsumer::SkipToNewest { log.head() } else { log.lost() } + 1;
+    Gap { from, to: log.place(member.next - 1), reason: GapReason::Slow }
+}
+
+fn read_log(log: &Log, variants: &mut [Variant], member: &mut Member) -> Next {
+    let session = member.session();
+    let Some(encoding) = member.encoding else {
+        let found = log.index_of(member.next).and_then(|at| log.from(at).find(|entry| entry.is_for(session)));
+        member.next = found.map_or(log.head(), |entry| entry.offset) + 1;
+        let message = found.and_then(|entry| Some((log.place(entry.offset), entry.message.clone()?)));
+        return message.map_or(Next::UpToDate, |(place, message)| Next::Message(place, message));
+    };
+    let Some(variant) = variants.iter_mut().find(|variant| variant.encoding == encoding) else {
+        return Next::UpToDate;
+    };
+    let run = variant.read(log, member.next, session);
+    member.next = run.next;
+    if run.count == 0 { Next::UpToDate } else { Next::Encoded(run.bytes, run.count) }
+}
+
+/// How often what is too old is looked for.
+pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(5);

@@ -1,0 +1,312 @@
+//! Sessions: what a handler sees of a client.
+
+mod id;
+mod outbox;
+mod shared;
+
+use std::{
+    fmt,
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bowline_core::{
+    CloseFrame, Error, Message, SendError, connection::Ended, error::SendErrorReason, message::Outgoing,
+};
+use futures_core::Stream;
+use http::{Extensions, request::Parts};
+
+pub(crate) use self::{outbox::OutboxBounds, shared::{Shared, Wire}};
+pub use self::{
+    id::SessionId,
+    outbox::{DirectError, Overflow, Queued},
+    shared::Joined,
+};
+use crate::{
+    hub::Hub,
+    room::{JoinError, Room, Start},
+    signal::OUTBOX,
+};
+
+/// A client, as its handler sees it: messages come in order and go in order until the session ends.
+///
+/// The connection's task runs the handler, writes what is sent and what is published in the rooms joined, answers Pings
+/// and keeps the time, also while the handler waits for something else. It must not block, though: then all of that waits.
+///
+/// The session ends when the handler returns (with close code 1000), when the client closes, or when the connection fails.
+/// A handler that panics ends its own session with 1011.
+pub struct Session {
+    shared: Arc<Shared>,
+    request: Option<Box<Parts>>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("id", &self.shared.id).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    pub(crate) const fn new(shared: Arc<Shared>, request: Option<Box<Parts>>) -> Self {
+        Self { shared, request }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.shared.id
+    }
+
+    /// Who it is, as `authorize` found out.
+    #[must_use]
+    pub fn identity(&self) -> Option<&str> {
+        self.shared.identity.as_deref()
+    }
+
+    /// The hub that it belongs to.
+    #[must_use]
+    pub fn hub(&self) -> &Hub {
+        &self.shared.hub
+    }
+
+    /// The request that opened it: target, headers, and the extensions that `authorize` left. `None` once it was taken.
+    #[must_use]
+    pub fn request(&self) -> Option<&Parts> {
+        self.request.as_deref()
+    }
+
+    /// Takes the request out, so that an idle session doesn't hold its headers, a kilobyte or more.
+    pub fn take_request(&mut self) -> Option<Box<Parts>> {
+        self.request.take()
+    }
+
+    /// The extensions that `authorize` left; `None` once the request was taken.
+    #[must_use]
+    pub fn extensions(&self) -> Option<&Extensions> {
+        self.request.as_ref().map(|request| &request.extensions)
+    }
+
+    /// The next message; `None` once the session has ended in good order, as [`ended`](Self::ended) then tells.
+    ///
+    /// # Errors
+    /// The connection failed. After the error, `None`.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: no message is lost.
+    #[inline]
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// [`recv`](Self::recv) as a poll function.
+    #[inline]
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        let mut wire = self.shared.wire();
+        if let Some(taken) = wire.take() {
+            wire.is_receiving = false;
+            drop(wire);
+            self.wake_unless_inside(cx);
+            return Poll::Ready(taken);
+        }
+        if wire.receiver.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+            wire.receiver = Some(cx.waker().clone());
+        }
+        wire.is_receiving = true;
+        drop(wire);
+        self.wake_unless_inside(cx);
+        Poll::Pending
+    }
+
+    /// Sends a message: waits until there is room for it (`max_write_buffer`), and leaves it to the connection's task,
+    /// which writes it as soon as the handler waits; so the answers to what one read brought leave in one write.
+    ///
+    /// # Errors
+    /// The session is closing or has ended: the message comes back.
+    ///
+    /// # Cancel safety
+    /// If dropped before it is done, the message is not sent.
+    #[inline]
+    pub async fn send(&self, message: impl Into<Outgoing>) -> Result<(), SendError<Outgoing>> {
+        let mut message = Some(message.into());
+        poll_fn(|cx| self.poll_send(&mut message, cx)).await
+    }
+
+    fn poll_send(
+        &self,
+        message: &mut Option<Outgoing>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError<Outgoing>>> {
+        let mut wire = self.shared.wire();
+        let Some(ws) = &mut wire.ws else { return Poll::Ready(Err(ended(message))) };
+        if !ws.can_queue() && ws.may_send() {
+            wire.sender = Some(cx.waker().clone());
+            drop(wire);
+            self.wake_unless_inside(cx);
+            return Poll::Pending;
+        }
+        let sent = message.take().map_or(Ok(()), |message| ws.queue(message));
+        drop(wire);
+        self.wake_unless_inside(cx);
+        Poll::Ready(sent)
+    }
+
+    /// Waits until all that was sent has been handed to the system.
+    ///
+    /// # Errors
+    /// The session has ended.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn flush(&self) -> Result<(), SendError<()>> {
+        poll_fn(|cx| {
+            let mut wire = self.shared.wire();
+            let Some(ws) = &wire.ws else {
+                return Poll::Ready(Err(SendError::rejected(SendErrorReason::Closed, ())));
+            };
+            if ws.is_flushed() {
+                return Poll::Ready(Ok(()));
+            }
+            wire.sender = Some(cx.waker().clone());
+            drop(wire);
+            self.wake_unless_inside(cx);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Closes the session once what was sent and published to it has been written. [`recv`](Self::recv) gives what still
+    /// comes, and then `None`. Does nothing if it is closing already.
+    pub fn close(&self, frame: impl Into<Option<CloseFrame>>) {
+        self.shared.close(frame);
+    }
+
+    /// Joins a room: from here on what is published in it goes to the client, as messages.
+    ///
+    /// # Errors
+    /// See [`JoinError`].
+    pub fn join(&self, room: &Room, start: Start) -> Result<Joined, JoinError> {
+        self.shared.join(room, start)
+    }
+
+    /// Leaves a room; whether it was in it. What has not been written of it is not sent.
+    pub fn leave(&self, room: &Room) -> bool {
+        self.shared.leave(room.name().as_str())
+    }
+
+    /// The rooms that it is in, in no order.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<Room> {
+        self.shared.rooms()
+    }
+
+    /// How it ended, once it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<Ended> {
+        self.shared.wire().ended.clone()
+    }
+
+    /// The time from the latest answered keepalive Ping to its Pong.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.shared.wire().ws.as_ref().and_then(|ws| ws.round_trip())
+    }
+
+    /// The subprotocol that the opening handshake agreed on.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<String> {
+        self.shared.wire().ws.as_ref().and_then(|ws| ws.subprotocol()).map(ToOwned::to_owned)
+    }
+
+    /// A handle for other tasks.
+    #[must_use]
+    pub fn handle(&self) -> SessionHandle {
+        SessionHandle(Arc::clone(&self.shared))
+    }
+
+    /// Whoever isn't polled by the connection's task must wake it to have something done.
+    #[inline]
+    fn wake_unless_inside(&self, cx: &Context<'_>) {
+        if !cx.waker().will_wake(&self.shared.handler_waker) {
+            self.shared.signal.raise(OUTBOX);
+        }
+    }
+}
+
+#[cold]
+fn ended(message: &mut Option<Outgoing>) -> SendError<Outgoing> {
+    match message.take() {
+        Some(message) => SendError::rejected(SendErrorReason::Closed, message),
+        None => SendError::rejected(SendErrorReason::Closed, Outgoing::from("")),
+    }
+}
+
+/// Messages, as [`recv`](Session::recv) gives them.
+impl Stream for Session {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_recv(cx).map(Result::transpose)
+    }
+}
+
+/// A session, for tasks other than its handler. Cheap to clone; it keeps the session's name, not its connection.
+#[derive(Clone)]
+pub struct SessionHandle(Arc<Shared>);
+
+impl fmt::Debug for SessionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionHandle").field("id", &self.0.id).finish_non_exhaustive()
+    }
+}
+
+impl SessionHandle {
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.0.id
+    }
+
+    /// Who it is, as `authorize` found out.
+    #[must_use]
+    pub fn identity(&self) -> Option<&str> {
+        self.0.identity.as_deref()
+    }
+
+    /// Sends a message without waiting, through the session's outbox.
+    ///
+    /// # Errors
+    /// The outbox is full (see [`Overflow`]), or the session has ended: the message comes back.
+    pub fn send(&self, message: impl Into<Outgoing>) -> Result<Queued, DirectError> {
+        self.0.direct(message.into())
+    }
+
+    /// As [`Session::join`].
+    ///
+    /// # Errors
+    /// See [`JoinError`].
+    pub fn join(&self, room: &Room, start: Start) -> Result<Joined, JoinError> {
+        self.0.join(room, start)
+    }
+
+    /// As [`Session::leave`].
+    pub fn leave(&self, room: &Room) -> bool {
+        self.0.leave(room.name().as_str())
+    }
+
+    /// The rooms that it is in, in no order.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<Room> {
+        self.0.rooms()
+    }
+
+    /// As [`Session::close`].
+    pub fn close(&self, frame: impl Into<Option<CloseFrame>>) {
+        self.0.close(frame);
+    }
+}
