@@ -106,7 +106,10 @@ impl<'a> Ground<'a> {
     /// Whether someone else knows the place of what was received.
     pub(super) fn known_elsewhere(&self, at: usize) -> bool {
         let other = |event: &Event| event.op == Op::Pub || event.proc != self.events[at].proc;
-        self.events.iter().any(|event| event.off.is_some() && other(event) && self.same_id(event, at))
+        let Event { epoch, off, .. } = &self.events[at];
+        let same = |event: &Event| off.is_none() || (&event.epoch, &event.off) == (epoch, off);
+        let knows = |event: &Event| event.off.is_some() && other(event) && self.same_id(event, at) && same(event);
+        self.events.iter().any(knows)
     }
 
     pub(super) fn conflates(&self, room: &str) -> bool {

@@ -177,7 +177,7 @@ fn ids_swapped(events: &[Event], random: &mut Random) -> Planted {
 
 fn exchanged(events: &[Event], random: &mut Random, exchange: impl FnOnce(&mut Event, &mut Event)) -> Planted {
     let ground = Ground::new(events);
-    let receipt = |at| ground.is_told(at) && ground.acknowledged(at).is_some();
+    let receipt = |at| ground.is_told(at) && ground.known_elsewhere(at);
     let pair = |at: usize| ground.next(at).filter(|next| receipt(*next) && events[*next].epoch == events[at].epoch);
     edit(
         events,
