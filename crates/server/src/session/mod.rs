@@ -25,7 +25,7 @@ pub use self::{
 };
 pub(crate) use self::{
     outbox::OutboxBounds,
-    shared::{Shared, Wire},
+    shared::{Received, Shared, Wire},
 };
 use crate::{
     hub::Hub,
