@@ -1,12 +1,16 @@
 //! The binary `bowline`: flags → checked plan → run.
 
+mod announce;
 mod args;
 mod bench;
+mod broadcast;
 mod connect;
 mod echo;
+mod engine;
 mod failure;
 mod log;
 mod plan;
+mod runtime;
 mod signals;
 
 use std::io::{Write, stderr};
@@ -16,7 +20,7 @@ use clap::Parser;
 
 use self::args::{Cli, Command};
 use self::failure::Failure;
-use self::plan::{ConnectPlan, EchoPlan};
+use self::plan::{BroadcastPlan, ConnectPlan, EnginePlan};
 
 fn main() -> ExitCode {
     run(Cli::parse().command).unwrap_or_else(|failure| {
@@ -30,7 +34,11 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Echo(args) => {
             log::init(args.log.filter.as_deref())?;
-            echo::run(EchoPlan::new(args)?)
+            echo::run(&EnginePlan::new(args)?)
+        }
+        Command::Broadcast(args) => {
+            log::init(args.engine.log.filter.as_deref())?;
+            broadcast::run(&BroadcastPlan::new(args)?)
         }
         Command::Connect(args) => {
             log::init(args.log.filter.as_deref())?;

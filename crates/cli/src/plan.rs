@@ -9,14 +9,15 @@ use bowline_core::connection::{Config, Keepalive};
 use bowline_core::handshake::{ClientRequest, RequestError};
 use bowline_core::message::deflate::DeflateConfig;
 use bowline_server::listener::descriptors;
+use bowline_server::room::RoomOptions;
 use http::{HeaderName, HeaderValue};
 
-use crate::args::{ConnectArgs, EchoArgs};
+use crate::args::{BroadcastArgs, ConnectArgs, EngineArgs};
 use crate::failure::Failure;
 
-/// What `bowline echo` is to do.
+/// What `bowline echo` is to do, and the better part of `bowline broadcast`.
 #[derive(Debug)]
-pub(crate) struct EchoPlan {
+pub(crate) struct EnginePlan {
     /// `HOST:PORT`.
     pub(crate) listen: String,
     /// Threads that serve; 1 for one thread in all.
@@ -29,8 +30,8 @@ pub(crate) struct EchoPlan {
     pub(crate) config: Config,
 }
 
-impl EchoPlan {
-    pub(crate) fn new(args: EchoArgs) -> Result<Self, Failure> {
+impl EnginePlan {
+    pub(crate) fn new(args: EngineArgs) -> Result<Self, Failure> {
         check_address(&args.listen)?;
         let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
         let max_connections = max_connections(args.max_connections, descriptors::raise_limit())?;
@@ -49,6 +50,27 @@ impl EchoPlan {
             }
         };
         Ok(Self { listen: args.listen, threads, max_connections, close_timeout: args.close_timeout, config })
+    }
+}
+
+/// What `bowline broadcast` is to do.
+#[derive(Debug)]
+pub(crate) struct BroadcastPlan {
+    pub(crate) engine: EnginePlan,
+    /// Of every room.
+    pub(crate) room: RoomOptions,
+    /// How many of a room's latest publications a newcomer gets.
+    pub(crate) history: u64,
+}
+
+impl BroadcastPlan {
+    pub(crate) fn new(args: BroadcastArgs) -> Result<Self, Failure> {
+        let room = RoomOptions::default()
+            .history(args.history as usize)
+            .slow_consumer(args.slow_consumer.into())
+            .max_log_count(args.max_log_count as usize)
+            .max_log_bytes(args.max_log_bytes);
+        Ok(Self { engine: EnginePlan::new(args.engine)?, room, history: args.history.into() })
     }
 }
 

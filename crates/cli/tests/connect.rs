@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{WebSocketStream, accept_async, accept_hdr_async};
 
-use self::common::{Echo, Ran, bowline, closed_by, feed, run, said, signal, soon};
+use self::common::{Ran, Server as Bowline, bowline, closed_by, feed, run, said, signal, soon};
 
 /// Somebody else's server, for one connection.
 struct Server(TcpListener);
@@ -40,7 +40,7 @@ async fn connect(flags: &[&str], url: &str, input: &[u8]) -> Ran {
 
 #[tokio::test]
 async fn lines_come_back_from_an_echo_server() {
-    let echo = Echo::start(&[]).await;
+    let echo = Bowline::start("echo", &[]).await;
     let ran = run(&["connect", &echo.url()], b"a\nb\n\nlast, without its line end").await;
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "a\nb\n\nlast, without its line end\n"), "{}", ran.stderr);
     assert_eq!(ran.stderr, "closed: 1000 (normal closure)\n");
@@ -48,14 +48,14 @@ async fn lines_come_back_from_an_echo_server() {
 
 #[tokio::test]
 async fn binary_is_hex_both_ways() {
-    let echo = Echo::start(&[]).await;
+    let echo = Bowline::start("echo", &[]).await;
     let ran = run(&["connect", "--binary", &echo.url()], b"00 ff\n0xDEADbeef\n").await;
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "0x00ff\n0xdeadbeef\n"), "{}", ran.stderr);
 }
 
 #[tokio::test]
 async fn a_line_that_cannot_be_sent_is_said_and_shows_in_the_exit_code() {
-    let echo = Echo::start(&[]).await;
+    let echo = Bowline::start("echo", &[]).await;
     let ran = run(&["connect", "--max-message-size", "4", &echo.url()], b"1234\n12345\n\xff\nok\n").await;
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), "1234\nok\n"), "{}", ran.stderr);
     assert!(ran.stderr.contains("line 2 was not sent: it is over 4 bytes"), "{}", ran.stderr);
@@ -65,7 +65,7 @@ async fn a_line_that_cannot_be_sent_is_said_and_shows_in_the_exit_code() {
 /// More than all the buffers on the way hold, so that both ends wait to write: neither may stop reading meanwhile.
 #[tokio::test]
 async fn much_in_both_directions_does_not_jam() {
-    let echo = Echo::start(&["--threads", "1"]).await;
+    let echo = Bowline::start("echo", &["--threads", "1"]).await;
     let input = format!("{}\n", "x".repeat(999_999)).repeat(32);
     let ran = run(&["connect", &echo.url()], input.as_bytes()).await;
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -199,7 +199,7 @@ async fn wss_to_a_server_without_tls_is_exit_code_1() {
 
 #[tokio::test]
 async fn ping_shows_the_round_trip_time() {
-    let echo = Echo::start(&[]).await;
+    let echo = Bowline::start("echo", &[]).await;
     let mut child = bowline(&["connect", "--ping", "100ms", &echo.url()]).spawn().expect("the binary starts");
     let mut stderr = common::lines(child.stderr.take().expect("piped"));
     for _ in 0..3 {
@@ -231,7 +231,7 @@ async fn a_signal_closes_and_shows_in_the_exit_code() {
 
 #[tokio::test]
 async fn it_ends_quietly_when_nobody_reads_its_output() {
-    let echo = Echo::start(&[]).await;
+    let echo = Bowline::start("echo", &[]).await;
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     let child = bowline(&["connect", &echo.url()]).stdout(Stdio::from(writer)).spawn().expect("the binary starts");

@@ -9,11 +9,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use self::common::{Client, Echo, assert_echo, bowline, bowline_with_descriptors, closed, read_to_end, signal, soon};
+use self::common::{Client, Server, assert_echo, bowline, bowline_with_descriptors, closed, read_to_end, signal, soon};
 
 #[tokio::test]
 async fn messages_come_back() {
-    let echo = Echo::start(&[]).await;
+    let echo = Server::start("echo", &[]).await;
     let mut client = echo.client().await;
     for size in [0, 1, 125, 126, 65_535, 65_536, 1 << 20] {
         assert_echo(&mut client, Message::text("x".repeat(size))).await;
@@ -25,14 +25,14 @@ async fn messages_come_back() {
 
 #[tokio::test]
 async fn it_says_how_to_try_it() {
-    let mut echo = Echo::start(&[]).await;
+    let mut echo = Server::start("echo", &[]).await;
     let line = soon(echo.stdout.next_line()).await.expect("readable").expect("a line");
     assert_eq!(line, format!("try it: bowline connect ws://{}", echo.address));
 }
 
 #[tokio::test]
 async fn the_size_limit_is_the_one_asked_for() {
-    let echo = Echo::start(&["--max-message-size", "1KiB"]).await;
+    let echo = Server::start("echo", &["--max-message-size", "1KiB"]).await;
     let mut client = echo.client().await;
     assert_echo(&mut client, Message::binary(vec![1; 1024])).await;
     soon(futures_util::SinkExt::send(&mut client, Message::binary(vec![1; 1025]))).await.expect("sent");
@@ -41,7 +41,7 @@ async fn the_size_limit_is_the_one_asked_for() {
 
 #[tokio::test]
 async fn a_slow_handshake_is_answered_with_408() {
-    let echo = Echo::start(&["--handshake-timeout", "50ms"]).await;
+    let echo = Server::start("echo", &["--handshake-timeout", "50ms"]).await;
     let mut tcp = soon(TcpStream::connect(&echo.address)).await.expect("it accepts");
     soon(tcp.write_all(b"GET / HTTP/1.1\r\n")).await.expect("sent");
     let answer = read_to_end(&mut tcp).await;
@@ -49,7 +49,7 @@ async fn a_slow_handshake_is_answered_with_408() {
 }
 
 #[cfg(target_os = "linux")]
-fn threads(echo: &Echo) -> usize {
+fn threads(echo: &Server) -> usize {
     let id = echo.child.id().expect("it runs");
     std::fs::read_dir(format!("/proc/{id}/task")).expect("it runs").count()
 }
@@ -57,7 +57,7 @@ fn threads(echo: &Echo) -> usize {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn threads_1_is_one_thread_in_all() {
-    let echo = Echo::start(&["--threads", "1"]).await;
+    let echo = Server::start("echo", &["--threads", "1"]).await;
     assert_eq!(threads(&echo), 1);
     let mut client = echo.client().await;
     assert_echo(&mut client, Message::text("a")).await;
@@ -67,14 +67,14 @@ async fn threads_1_is_one_thread_in_all() {
     drop(client);
     assert_eq!(echo.ended().await.code(), Some(0));
 
-    let echo = Echo::start(&["--threads", "3"]).await;
+    let echo = Server::start("echo", &["--threads", "3"]).await;
     let mut client = echo.client().await;
     assert_echo(&mut client, Message::text("a")).await;
     assert_eq!(threads(&echo), 4, "three that serve, and the one that waits for signals");
 }
 
 async fn assert_goes_away(threads: &str, by: Signal) {
-    let mut echo = Echo::start(&["--threads", threads]).await;
+    let mut echo = Server::start("echo", &["--threads", threads]).await;
     let mut clients: Vec<Client> = Vec::new();
     for _ in 0..10 {
         clients.push(echo.client().await);
@@ -107,7 +107,7 @@ async fn ctrl_c_closes_with_1001() {
 
 #[tokio::test]
 async fn nothing_is_accepted_while_it_stops() {
-    let mut echo = Echo::start(&[]).await;
+    let mut echo = Server::start("echo", &[]).await;
     // It answers no Close frame, so the stop takes its time.
     let silent = echo.client().await;
     signal(&echo.child, Signal::TERM);
@@ -119,7 +119,7 @@ async fn nothing_is_accepted_while_it_stops() {
 
 #[tokio::test]
 async fn a_peer_that_never_answers_holds_the_stop_up_for_the_close_timeout_only() {
-    let mut echo = Echo::start(&["--close-timeout", "100ms"]).await;
+    let mut echo = Server::start("echo", &["--close-timeout", "100ms"]).await;
     let silent = echo.client().await;
     signal(&echo.child, Signal::TERM);
     echo.said("closing every connection").await;
@@ -130,7 +130,7 @@ async fn a_peer_that_never_answers_holds_the_stop_up_for_the_close_timeout_only(
 #[tokio::test]
 async fn a_second_signal_exits_at_once() {
     for (by, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let mut echo = Echo::start(&["--close-timeout", "1h"]).await;
+        let mut echo = Server::start("echo", &["--close-timeout", "1h"]).await;
         let silent = echo.client().await;
         signal(&echo.child, Signal::TERM);
         echo.said("closing every connection").await;
@@ -143,7 +143,7 @@ async fn a_second_signal_exits_at_once() {
 #[tokio::test]
 async fn with_few_descriptors_it_serves_a_crowd_by_turns() {
     let args = ["echo", "--listen", "127.0.0.1:0", "--threads", "1"];
-    let mut echo = Echo::from(bowline_with_descriptors(64, &args)).await;
+    let mut echo = Server::from(bowline_with_descriptors(64, &args)).await;
     let mut open = Vec::new();
     for _ in 0..48 {
         open.push(echo.client().await);
@@ -174,7 +174,7 @@ async fn with_few_descriptors_it_serves_a_crowd_by_turns() {
 
 #[tokio::test]
 async fn what_a_peer_sends_is_escaped_in_the_log() {
-    let mut echo = Echo::start(&["--log", "debug"]).await;
+    let mut echo = Server::start("echo", &["--log", "debug"]).await;
     let mut client = echo.client().await;
     let line = echo.said("open").await;
     assert!(line.contains(&format!("peer={}", local_address(&client))), "{line}");

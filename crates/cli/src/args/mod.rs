@@ -1,5 +1,6 @@
 //! The command line: flags and their help. What they mean together is checked in [`crate::plan`].
 
+mod broadcast;
 mod value;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::bench::BenchArgs;
 
+pub(crate) use self::broadcast::BroadcastArgs;
 use self::value::{Size, parse_duration, parse_header, parse_size, parse_wait};
 
 const STYLES: Styles = Styles::styled()
@@ -18,7 +20,7 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// WebSocket from the command line: an echo server, an interactive client, a load generator
+/// WebSocket from the command line: an echo and a broadcast server, an interactive client, a load generator
 #[derive(Debug, Parser)]
 #[command(name = "bowline", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true)]
 #[command(arg_required_else_help = true, subcommand_required = true, after_help = EXAMPLES)]
@@ -31,6 +33,7 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   bowline echo                              serve on 127.0.0.1:9001
+  bowline broadcast                         the same, but every path is a room
   bowline connect ws://127.0.0.1:9001       talk to it, a line a message
   bowline echo --help                       every flag, with its default
 
@@ -41,7 +44,10 @@ Exit codes: 0 done, 1 it failed, 2 the command line is wrong.";
 pub(crate) enum Command {
     /// Serve WebSockets on any path and send every message back
     #[command(after_help = ECHO_EXAMPLES)]
-    Echo(EchoArgs),
+    Echo(EngineArgs),
+    /// Serve WebSockets whose path is a room: what one sends goes to all in it, the sender included
+    #[command(after_help = BROADCAST_EXAMPLES)]
+    Broadcast(BroadcastArgs),
     /// Talk to a WebSocket server: lines of standard input out, messages in
     #[command(after_help = CONNECT_EXAMPLES)]
     Connect(ConnectArgs),
@@ -55,6 +61,15 @@ Examples:
   bowline echo --listen 127.0.0.1:0 --threads 1 --max-message-size 16MiB
   bowline echo --log bowline=debug          log every connection
 
+Durations: 500ms, 20s, 2m. Sizes in bytes: 65536, 64KiB, 16MiB.
+Ctrl-C or SIGTERM closes every connection with 1001 (going away); a second one exits at once.";
+
+const BROADCAST_EXAMPLES: &str = "\
+Examples:
+  bowline broadcast --listen 127.0.0.1:9001 --history 10
+  bowline connect ws://127.0.0.1:9001/kitchen     in as many terminals as you like
+
+There is nothing else to it: no other address, no check of origins. `bowline serve` has those.
 Durations: 500ms, 20s, 2m. Sizes in bytes: 65536, 64KiB, 16MiB.
 Ctrl-C or SIGTERM closes every connection with 1001 (going away); a second one exits at once.";
 
@@ -78,9 +93,9 @@ const REQUEST: &str = "Request";
 const MESSAGES: &str = "Messages";
 const LOGGING: &str = "Logging";
 
-/// Flags of `bowline echo`.
+/// Flags of `bowline echo`, which `bowline broadcast` has too.
 #[derive(Debug, Args)]
-pub(crate) struct EchoArgs {
+pub(crate) struct EngineArgs {
     /// Address and port to listen on; port 0 takes any free one
     #[arg(long, short, value_name = "ADDR", default_value = "127.0.0.1:9001", help_heading = LISTENING)]
     pub(crate) listen: String,

@@ -1,52 +1,19 @@
-//! What each connection goes through: admission, the opening handshake, the echo, the closing handshake.
+//! What each connection goes through: the opening handshake, the echo, the closing handshake.
 
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
-use std::time::Duration;
 
 use bowline_core::handshake::Request;
 use bowline_core::stream::{Acceptor, WebSocket};
 use bowline_core::{CloseCode, CloseFrame, Error};
-use bowline_server::listener::{Acceptance, Slot, Slots};
+use bowline_server::listener::Slot;
 use bowline_server::log::Untrusted;
 use http::HeaderMap;
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 use tracing::field;
 
-
-/// What all connections share.
-#[derive(Debug)]
-pub(super) struct Server {
-    pub(super) acceptor: Acceptor,
-    pub(super) slots: Arc<Slots>,
-}
-
-const BETWEEN_LINES: Duration = Duration::from_secs(1);
-
-/// Accepts for ever: a task for each connection, no more at a time than there are slots. The rest wait in the
-/// kernel's queue.
-pub(super) async fn accept(mut connections: Acceptance, server: &'static Server) {
-    let mut quiet_until = Instant::now();
-    for number in 1.. {
-        let slot = if let Some(slot) = server.slots.try_take() {
-            slot
-        } else {
-            if Instant::now() >= quiet_until {
-                quiet_until = Instant::now() + BETWEEN_LINES;
-                tracing::warn!(connections = server.slots.taken(), "max_connections are open; new ones wait");
-            }
-            server.slots.take().await
-        };
-        let (tcp, peer) = connections.next().await;
-        // Boxed, so that what only the opening handshake needs is freed after it.
-        tokio::spawn(connection(slot, number, Box::pin(handshake(server, number, tcp, peer))));
-    }
-}
-
-async fn handshake(
-    server: &'static Server,
+pub(super) async fn handshake(
+    acceptor: &'static Acceptor,
     number: u64,
     tcp: TcpStream,
     peer: SocketAddr,
@@ -57,7 +24,7 @@ async fn handshake(
         tracing::debug!(number, %peer, path, origin, "open");
         Ok(HeaderMap::new())
     };
-    match server.acceptor.accept_with(tcp, look).await {
+    match acceptor.accept_with(tcp, look).await {
         Ok(ws) => Some(ws),
         Err(error) => {
             tracing::debug!(number, %peer, %error, "no WebSocket");
@@ -76,7 +43,7 @@ async fn echo(ws: &mut WebSocket<TcpStream>) -> Result<(), Error> {
 
 /// One connection, from the first byte to the last.
 #[expect(clippy::manual_async_fn, reason = "it would hold its arguments twice: as such, and as variables")]
-fn connection(
+pub(super) fn connection(
     mut slot: Slot,
     number: u64,
     handshake: impl Future<Output = Option<WebSocket<TcpStream>>> + Unpin + Send,
@@ -103,22 +70,21 @@ fn connection(
 
 #[cfg(test)]
 mod tests {
-    use bowline_core::connection::Config;
+    use std::sync::Arc;
+
+    use bowline_server::listener::Slots;
     use tokio::net::TcpListener;
 
     use super::*;
 
     #[tokio::test]
     async fn a_connections_task_is_little_more_than_its_web_socket() {
-        let server: &'static Server = Box::leak(Box::new(Server {
-            acceptor: Acceptor::new().config(Config::default()),
-            slots: Arc::new(Slots::new(1)),
-        }));
+        let acceptor: &'static Acceptor = Box::leak(Box::new(Acceptor::new()));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let tcp = TcpStream::connect(address).await.expect("it accepts");
-        let slot = server.slots.try_take().expect("free");
-        let task = connection(slot, 1, Box::pin(handshake(server, 1, tcp, address)));
+        let slot = Arc::new(Slots::new(1)).try_take().expect("free");
+        let task = connection(slot, 1, Box::pin(handshake(acceptor, 1, tcp, address)));
         let own = size_of_val(&task) - size_of::<WebSocket<TcpStream>>();
         assert!(own <= 240, "{own} bytes");
     }

@@ -79,17 +79,17 @@ pub(crate) fn signal(child: &Child, signal: Signal) {
     kill_process(pid, signal).expect("it can be signalled");
 }
 
-/// `bowline echo` on a free port.
-pub(crate) struct Echo {
+/// A serving command on a free port.
+pub(crate) struct Server {
     pub(crate) child: Child,
     pub(crate) address: String,
     pub(crate) stdout: Lines<BufReader<ChildStdout>>,
     pub(crate) stderr: Lines<BufReader<ChildStderr>>,
 }
 
-impl Echo {
-    pub(crate) async fn start(args: &[&str]) -> Self {
-        let all = [&["echo", "--listen", "127.0.0.1:0"], args].concat();
+impl Server {
+    pub(crate) async fn start(command: &str, args: &[&str]) -> Self {
+        let all = [&[command, "--listen", "127.0.0.1:0"], args].concat();
         Self::from(bowline(&all)).await
     }
 
@@ -108,6 +108,10 @@ impl Echo {
 
     pub(crate) async fn client(&self) -> Client {
         soon(connect_async(self.url())).await.expect("it accepts").0
+    }
+
+    pub(crate) async fn client_at(&self, path: &str) -> Client {
+        soon(connect_async(format!("ws://{}{path}", self.address))).await.expect("it accepts").0
     }
 
     /// Waits for a line on standard error that holds `part`.

@@ -71,12 +71,14 @@ impl Bound {
     }
 
     /// Serves, in tasks of this runtime: one a socket, one a connection, and with HTTP/2 one a stream. Each request gets
-    /// a [`ConnectionInfo`](super::ConnectionInfo) and a [`ConnectionSlot`] among its extensions. A panic in `service` ends
-    /// that connection (with HTTP/2 that stream), and nothing else.
+    /// a [`ConnectionInfo`](super::ConnectionInfo) and a [`ConnectionSlot`] among its
+    /// extensions. A panic in `service` ends that connection (with HTTP/2 that stream), and nothing else.
     ///
     /// Requests that no service should see are answered here: 400 for a malformed one, without Host or with several, with
     /// several Transfer-Encodings or with values that aren't ASCII; 431 past the limits. After a request with
-    /// Transfer-Encoding, and after an offer of WebSocket that wasn't taken, the connection is closed.
+    /// Transfer-Encoding, and after an offer of WebSocket that wasn't taken, the connection is closed. A service that
+    /// refuses an upgrade isn't to wait for it all the same (`hyper::upgrade::on`): the server takes it then.
+    #[expect(clippy::needless_pass_by_value, reason = "a service is given away, as to every server")]
     pub fn serve<S, B>(self, service: S) -> Running
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
