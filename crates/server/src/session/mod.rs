@@ -14,6 +14,7 @@ use std::{
 
 use bowline_core::{
     CloseFrame, Error, Message, SendError, connection::Ended, error::SendErrorReason, message::Outgoing,
+    stream::WebSocket,
 };
 use futures_core::Stream;
 use http::{Extensions, request::Parts};
@@ -209,7 +210,7 @@ impl Session {
     /// The time from the latest answered keepalive Ping to its Pong.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.shared.wire().ws.as_ref().and_then(|ws| ws.round_trip())
+        self.shared.wire().ws.as_ref().and_then(WebSocket::round_trip)
     }
 
     /// The subprotocol that the opening handshake agreed on.
