@@ -66,6 +66,11 @@ impl Wire {
             sender: None,
         }
     }
+    /// Whether it was closed because it sent too much.
+    pub(crate) fn is_over_rate(&self) -> bool {
+        self.rate.as_ref().is_some_and(|rate| rate.is_over)
+    }
+
     /// What the handler receives next, if it is there.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<Result<Option<Message>, Error>> {
@@ -81,7 +86,7 @@ impl Wire {
             taken = ws.try_recv();
         }
         if let Some(Ok(None) | Err(_)) = &taken {
-            let is_over = self.rate.as_ref().is_some_and(|rate| rate.is_over);
+            let is_over = self.is_over_rate();
             let error = taken.as_ref().and_then(|taken| taken.as_ref().err());
             self.failed = if is_over { Some(Disconnect::Limit) } else { error.map(Disconnect::of) };
             self.ended = ws.ended().cloned();
