@@ -86,11 +86,10 @@ impl Wire {
             taken = ws.try_recv();
         }
         if let Some(Ok(None) | Err(_)) = &taken {
-            let is_over = self.is_over_rate();
-            let error = taken.as_ref().and_then(|taken| taken.as_ref().err());
-            self.failed = if is_over { Some(Disconnect::Limit) } else { error.map(Disconnect::of) };
             self.ended = ws.ended().cloned();
             self.ws = None;
+            let error = taken.as_ref().and_then(|taken| taken.as_ref().err());
+            self.failed = if self.is_over_rate() { Some(Disconnect::Limit) } else { error.map(Disconnect::of) };
         }
         taken
     }
