@@ -11,21 +11,24 @@ use crate::{
 };
 
 /// The connection. Only its own task and the handler, which runs inside that, lock it as a rule.
+// In this order, for the same reason as in `Shared`.
+#[repr(C)]
 pub(crate) struct Wire {
+    /// Whether `receiver` waits for a message.
+    pub(crate) is_receiving: bool,
     /// `None` once it has ended.
     pub(crate) ws: Option<WebSocket<Io>>,
-    pub(crate) ended: Option<Ended>,
-    /// What the handler has received, for the task to count.
-    pub(crate) received: Received,
-    /// Why it failed, if it did.
-    pub(crate) failed: Option<Disconnect>,
-    /// How much it may send. Boxed, because most hubs bound nothing.
-    rate: Option<Box<Rate>>,
-    /// Who waits for a message, and whether it still does.
+    /// Who waits for a message, or did.
     pub(crate) receiver: Option<Waker>,
-    pub(crate) is_receiving: bool,
     /// Who waits for room to send.
     pub(crate) sender: Option<Waker>,
+    /// What the handler has received, for the task to count.
+    pub(crate) received: Received,
+    /// How much it may send. Boxed, because most hubs bound nothing.
+    rate: Option<Box<Rate>>,
+    /// Why it failed, if it did.
+    pub(crate) failed: Option<Disconnect>,
+    pub(crate) ended: Option<Ended>,
 }
 
 /// What a session may send, and whether it has sent more.

@@ -45,16 +45,16 @@ pub(crate) struct WebSocketTask {
 
 /// What is to be done.
 struct Work {
-    /// `None` once it has returned.
-    handler: Option<HandlerFuture>,
     /// Rooms that have something, as bits.
     unread: u64,
     /// The outbox has something.
     has_direct: bool,
-    /// What to close with once nothing waits any more.
-    close: Option<Box<CloseFrame>>,
     /// The close was begun, so that what still waits can't be sent.
     is_closing: bool,
+    /// What to close with once nothing waits any more.
+    close: Option<Box<CloseFrame>>,
+    /// `None` once it has returned.
+    handler: Option<HandlerFuture>,
     /// Why this end closed, if it did so first.
     why: Option<Disconnect>,
     /// The latest that was counted.
