@@ -6,6 +6,7 @@ mod sessions;
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, Weak},
 };
 
@@ -212,7 +213,10 @@ impl Hub {
         self.metrics().handles.sessions.add(1);
         let held = (Open::new(self.metrics(), Transport::WebSocket), admission.slot);
         let session = Session::new(Arc::clone(&shared), admission.request);
-        tokio::spawn(transport::WebSocketTask::new(Arc::clone(&shared), handler.handle(session), held));
+        // One that panics before it has given its future does so in the session's task, as any other.
+        let handled = catch_unwind(AssertUnwindSafe(|| handler.handle(session)));
+        let handled = handled.unwrap_or_else(|panic| Box::pin(async { resume_unwind(panic) }));
+        tokio::spawn(transport::WebSocketTask::new(Arc::clone(&shared), handled, held));
         Ok(SessionHandle::new(shared))
     }
 

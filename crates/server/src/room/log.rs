@@ -106,6 +106,7 @@ impl Log {
         Position { epoch: self.epoch, offset }
     }
 
+    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

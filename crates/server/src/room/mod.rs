@@ -242,6 +242,7 @@ impl Room {
             gap: gap.map(Box::new),
             encoding: entrant.encoding,
             present: entrant.present,
+            until: u64::MAX,
             is_over: false,
         };
         let has_news = after < state.log.head() || gap.is_some();
@@ -283,6 +284,11 @@ impl Room {
             }
         }
         next
+    }
+
+    /// The reader at `index` gets nothing that is published from here on.
+    pub(crate) fn seal(&self, index: usize) {
+        self.state().seal(index);
     }
 
     pub(crate) fn place_of(&self, index: usize) -> Position {

@@ -116,7 +116,7 @@ impl State {
     /// Whether a publication would have to go for one of `len` bytes though a member has not got it.
     fn is_in_the_way(&self, len: usize) -> bool {
         let last = self.log.last_in_the_way(len, self.bounds());
-        last.is_some_and(|last| self.members.iter().any(|(_, member)| member.next <= last))
+        last.is_some_and(|last| self.members.iter().any(|(_, member)| member.next <= last && member.reads_on()))
     }
 
     /// Drops what is past the bounds.
@@ -179,6 +179,16 @@ impl State {
         self.wake_publishers();
     }
 
+    /// What is published from here on is not for the member at `index`, which closes.
+    pub(super) fn seal(&mut self, index: usize) {
+        let head = self.log.head();
+        if let Some(member) = self.members.get_mut(index) {
+            member.until = head;
+            member.next_presence = NO_PRESENCE;
+        }
+        self.wake_publishers();
+    }
+
     fn tell_presence(&mut self, event: &PresenceEvent) {
         let Some(presence) = self.presence.as_deref_mut().filter(|_| !self.members.is_empty()) else { return };
         let about = match event {
@@ -225,7 +235,9 @@ impl State {
 
     /// What the member at `index` gets next.
     pub(super) fn read(&mut self, index: usize) -> Next {
-        let Some(member) = self.members.get_mut(index).filter(|member| !member.is_over) else { return Next::UpToDate };
+        let Some(member) = self.members.get_mut(index).filter(|member| member.reads_on()) else {
+            return Next::UpToDate;
+        };
         if let Some(gap) = member.gap.take() {
             return Next::Gap(*gap);
         }

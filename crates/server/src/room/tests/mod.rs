@@ -83,6 +83,7 @@ fn member(after: u64, encoding: Option<Encoding>, session: Option<SessionId>) ->
         gap: None,
         encoding,
         present,
+        until: u64::MAX,
         is_over: false,
     }
 }
