@@ -18,10 +18,12 @@ OLDEST_NODE = (20, 18)
 
 def program(name: str, package: str) -> Path:
     """The path of a program, from the Debian package that has it if the machine doesn't."""
-    found = shutil.which(name)
+    # Debian keeps servers where only root looks by default.
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+    found = shutil.which(name, path=path)
     if not found:
         apt(package)
-        found = shutil.which(name)
+        found = shutil.which(name, path=path)
     if not found:
         raise Skip(f"{name} is not there, and the package {package} didn't bring it")
     return Path(found)

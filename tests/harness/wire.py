@@ -8,6 +8,8 @@ from .part import ROOT, Part, Skip, check_lines
 
 AUTOBAHN = ROOT / "tests" / "autobahn"
 INTEROP = ROOT / "tests" / "interop" / "run"
+ROOMS = ROOT / "tests" / "interop" / "rooms"
+PROXIES = ROOT / "tests" / "interop" / "proxies" / "run"
 
 
 def bowline(part: Part) -> Path:
@@ -45,10 +47,44 @@ def browser(part: Part) -> None:
     run_peers(part, binary, ["chromium"], {"NODE": str(node), "NODE_PATH": str(modules), "CHROMIUM": str(chromium)})
 
 
-def run_peers(part: Part, binary: Path, peers: list[str], env: dict[str, str]) -> None:
+def rooms(part: Part) -> None:
+    """Clients of others in the rooms of `bowline serve`."""
+    binary = bowline(part) / "bowline"
+    peers, env = ["websockets"], {}
+    try:
+        tools.program("curl", "curl")
+        peers.append("curl")
+    except Skip as skip:
+        part.skip(f"curl: {skip}")
+    try:
+        node, modules = tools.node()
+        env = {"NODE": str(node), "NODE_PATH": str(modules)}
+        peers += ["ws", "eventsource", "http2"]
+        env["CHROMIUM"] = str(tools.chromium())
+        peers.append("chromium")
+    except Skip as skip:
+        missing = [peer for peer in ("ws", "eventsource", "http2", "chromium") if peer not in peers]
+        part.skip(f"{', '.join(missing)}: {skip}", count=len(missing))
+    run_peers(part, binary, peers, env, ROOMS)
+
+
+def proxies(part: Part) -> None:
+    """`bowline serve` behind nginx and HAProxy."""
+    binary = bowline(part) / "bowline"
+    there = []
+    for name, ways in {"nginx": ["nginx"], "haproxy": ["haproxy", "haproxy-h2"]}.items():
+        try:
+            tools.program(name, name)
+            there += ways
+        except Skip as skip:
+            part.skip(f"{', '.join(ways)}: {skip}", count=len(ways))
+    run_peers(part, binary, there, {}, PROXIES)
+
+
+def run_peers(part: Part, binary: Path, peers: list[str], env: dict[str, str], script: Path = INTEROP) -> None:
     python = str(tools.python())
     # A proxy that the environment names must not come between two ends of the loopback.
     loopback = ",".join(filter(None, [os.environ.get("NO_PROXY", ""), "127.0.0.1,localhost"]))
     env = {**env, "NO_PROXY": loopback, "no_proxy": loopback}
     for peer in peers:
-        part.step(peer, [python, str(INTEROP), "--bowline", str(binary), peer], env=env, count=check_lines, seconds=300)
+        part.step(peer, [python, str(script), "--bowline", str(binary), peer], env=env, count=check_lines, seconds=300)

@@ -33,6 +33,7 @@ mod check;
 mod connect;
 mod cycle;
 mod deflate;
+pub mod delivery;
 mod dial;
 mod echo;
 mod error;

@@ -25,6 +25,8 @@ pub(crate) const HANDLER: u64 = 1 << 62;
 pub(crate) const CLOSE: u64 = 1 << 61;
 /// The connection is to be dropped.
 pub(crate) const ABORT: u64 = 1 << 60;
+/// The connection can go on: its socket or its timer woke it.
+pub(crate) const IO: u64 = 1 << 59;
 /// The bits below are the rooms': a room's is the index of its membership modulo their number.
 pub(crate) const ROOM_BITS: u32 = 56;
 /// All rooms' bits.
@@ -66,5 +68,19 @@ impl Wake for Signal {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.raise(HANDLER);
+    }
+}
+
+/// What wakes a connection for its socket and its timer, so that its task looks at neither for other reasons.
+#[derive(Debug)]
+pub(crate) struct IoWaker(pub(crate) Arc<Signal>);
+
+impl Wake for IoWaker {
+    fn wake(self: Arc<Self>) {
+        self.0.raise(IO);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.raise(IO);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// The value of an `id` or `event` line: text without a line's end and without NUL, which would make a reader ignore it.
+/// The value of an `id` or `event` line: text without a line's end and without NUL, which would make a reader ignore
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field<'a>(&'a str);
 

@@ -1,8 +1,8 @@
 //! The event stream of the HTML Standard ("Server-sent events", `text/event-stream`), as a server writes it.
 //!
-//! A message of plain text is an event without a name, so that a browser's `onmessage` gets it. What the format can't carry
-//! as it is goes in base64 (RFC 4648 §4, padded) under a name of its own: a binary message as [`BINARY`], a text with a
-//! carriage return, which a reader would take for a line's end, as [`TEXT_BASE64`].
+//! A message of plain text is an event without a name, so that a browser's `onmessage` gets it. What the format can't
+//! carry as it is goes in base64 (RFC 4648 §4, padded) under a name of its own: a binary message as [`BINARY`], a text
+//! with a carriage return, which a reader would take for a line's end, as [`TEXT_BASE64`].
 //!
 //! ```
 //! use bowline_core::event_stream::{Field, message};
@@ -31,3 +31,9 @@ pub const BINARY: Field<'static> = Field::trusted("binary");
 
 /// The name of an event whose data is a text message in base64, since it has a carriage return.
 pub const TEXT_BASE64: Field<'static> = Field::trusted("text-base64");
+
+/// The name of an event about who is in a room: data in JSON.
+pub const PRESENCE: Field<'static> = Field::trusted("presence");
+
+/// The name of an event about messages that a reader won't get: data in JSON.
+pub const GAP: Field<'static> = Field::trusted("gap");

@@ -16,7 +16,8 @@ use tokio::time::timeout;
 
 use crate::room::RoomName;
 
-/// What somebody may do, as an `authorize` hook found: by default to join and to publish in every room, as nobody in particular.
+/// What somebody may do, as an `authorize` hook found: by default to join and to publish in every room, as nobody in
+/// particular.
 #[derive(Clone, Default)]
 pub struct Grant {
     pub(crate) identity: Option<Arc<str>>,
@@ -43,7 +44,8 @@ impl Grant {
         self
     }
 
-    /// Something for the handler, which finds it by its type in [`Session::extensions`](crate::session::Session::extensions).
+    /// Something for the handler, which finds it by its type in
+    /// [`Session::extensions`](crate::session::Session::extensions).
     #[must_use]
     pub fn extension<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.extensions.insert(value);
@@ -57,14 +59,16 @@ impl Grant {
         self
     }
 
-    /// Which rooms it may join over their own address; else it is answered 403. What a handler joins is the handler's business.
+    /// Which rooms it may join over their own address; else it is answered 403. What a handler joins is the handler's
+    /// business.
     #[must_use]
     pub fn join_only(mut self, rooms: impl Fn(&RoomName) -> bool + Send + Sync + 'static) -> Self {
         self.join = Some(Arc::new(rooms));
         self
     }
 
-    /// Which rooms it may publish in over their own address: a POST is answered 403, a message on a WebSocket ends it with 1008.
+    /// Which rooms it may publish in over their own address: a POST is answered 403, a message on a WebSocket ends it
+    /// with 1008.
     #[must_use]
     pub fn publish_only(mut self, rooms: impl Fn(&RoomName) -> bool + Send + Sync + 'static) -> Self {
         self.publish = Some(Arc::new(rooms));
@@ -128,11 +132,11 @@ impl Authorizer {
             Ok(Some(Ok(grant))) => Ok(grant),
             Ok(Some(Err(refusal))) => Err(Denied::Refused(refusal)),
             Ok(None) => {
-                tracing::error!("the authorize hook panicked; the request was answered 500");
+                tracing::error!("the authorize hook panicked; answered 500");
                 Err(Denied::Failed(refusal(StatusCode::INTERNAL_SERVER_ERROR, "The server failed. Try again later.\n")))
             }
             Err(_) => {
-                tracing::warn!(timeout = ?self.timeout, "the authorize hook took too long; the request was answered 503");
+                tracing::warn!(timeout = ?self.timeout, "the authorize hook took too long; answered 503");
                 let late = refusal(StatusCode::SERVICE_UNAVAILABLE, "The server is too busy. Try again later.\n");
                 Err(Denied::Failed(late))
             }
@@ -140,7 +144,8 @@ impl Authorizer {
     }
 }
 
-/// The answer, or `None` if the hook panicked: that is this request's misfortune, not that of the others on its connection.
+/// The answer, or `None` if the hook panicked: that is this request's misfortune, not that of the others on its
+/// connection.
 async fn guarded(ask: impl FnOnce() -> Answer) -> Option<Result<Grant, Refusal>> {
     // Whatever state the hook left behind is its own: here the future is only dropped.
     let mut answer = catch_unwind(AssertUnwindSafe(ask)).ok()?;

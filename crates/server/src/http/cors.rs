@@ -32,8 +32,8 @@ pub(super) fn is_preflight(request: &Parts) -> bool {
 
 /// What each response of a permitted request gets.
 ///
-/// `*` only where every origin is permitted, and then never with credentials (threat S10): echoing each origin with them would be
-/// the same thing by another name, so [`OriginPolicy::Any`] goes without whatever `credentials` says.
+/// `*` only where every origin is permitted, and then never with credentials (threat S10): echoing each origin with
+/// them would be the same thing by another name, so [`OriginPolicy::Any`] goes without whatever `credentials` says.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cors {
     pub(super) credentials: bool,

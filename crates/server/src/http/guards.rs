@@ -13,12 +13,13 @@ use super::{
 };
 use crate::metrics::Refused;
 
-/// The longest target of a request in bytes. A room's name percent-encoded is 765 of them at most; the rest is for tickets.
+/// The longest target of a request in bytes. A room's name percent-encoded is 765 of them at most; the rest is for
+/// tickets.
 const MAX_TARGET_LEN: usize = 8 << 10;
 
-/// What each request has to pass: its origin, the application's own check, and its rate. By default browsers' requests are taken
-/// from this server's own pages only, and everybody else may join and publish in every room: an application that isn't open to all
-/// sets [`authorize`](Self::authorize).
+/// What each request has to pass: its origin, the application's own check, and its rate. By default browsers' requests
+/// are taken from this server's own pages only, and everybody else may join and publish in every room: an application
+/// that isn't open to all sets [`authorize`](Self::authorize).
 #[derive(Clone, Default)]
 pub struct Guards {
     origins: OriginPolicy,
@@ -42,9 +43,10 @@ impl Guards {
         self
     }
 
-    /// Whether `X-Forwarded-Proto`, `X-Forwarded-Host` and `X-Forwarded-For` are to be believed. Off by default; turn it on behind a
-    /// proxy that sets them and ends TLS, and only there, since else whoever asks may choose what they say. `Forwarded` (RFC 7239) is
-    /// not looked at: few proxies set it, and one that passes on a client's own would be believed.
+    /// Whether `X-Forwarded-Proto`, `X-Forwarded-Host` and `X-Forwarded-For` are to be believed. Off by default; turn
+    /// it on behind a proxy that sets them and ends TLS, and only there, since else whoever asks may choose what they
+    /// say. `Forwarded` (RFC 7239) is not looked at: few proxies set it, and one that passes on a client's own would be
+    /// believed.
     #[must_use]
     pub const fn trust_forwarded(mut self, trust: bool) -> Self {
         self.trust_forwarded = trust;
@@ -59,10 +61,11 @@ impl Guards {
         self
     }
 
-    /// The application's own check. It is asked for every request to the hub's addresses (but a preflight, which has no credentials)
-    /// and may look at headers, cookies and query ([`RequestExt`](super::RequestExt)), in a database if need be; the request's body isn't read yet. It
-    /// answers what the client may do, or a [`Refusal`] with a status and a text. If it takes longer than
-    /// [`authorize_timeout`](Self::authorize_timeout) the client is answered 503; if it panics, 500.
+    /// The application's own check. It is asked for every request to the hub's addresses (but a preflight, which has no
+    /// credentials) and may look at headers, cookies and query ([`RequestExt`](super::RequestExt)), in a database if
+    /// need be; the request's body isn't read yet. It answers what the client may do, or a [`Refusal`] with a status
+    /// and a text. If it takes longer than [`authorize_timeout`](Self::authorize_timeout) the client is answered 503;
+    /// if it panics, 500.
     #[must_use]
     pub fn authorize<F, A>(mut self, hook: F) -> Self
     where
@@ -80,9 +83,9 @@ impl Guards {
         self
     }
 
-    /// The rate of publications by POST from one address (one /64 of IPv6); past it they are answered 429. None by default: behind
-    /// a proxy all clients have one address, unless [`trust_forwarded`](Self::trust_forwarded) tells them apart. At most 65,536
-    /// addresses are watched at a time, in 6 MiB; past that a new one is refused.
+    /// The rate of publications by POST from one address (one /64 of IPv6); past it they are answered 429. None by
+    /// default: behind a proxy all clients have one address, unless [`trust_forwarded`](Self::trust_forwarded) tells
+    /// them apart. At most 65,536 addresses are watched at a time, in 6 MiB; past that a new one is refused.
     #[must_use]
     pub fn post_rate(mut self, limit: RateLimit) -> Self {
         self.posts = Some(Arc::new(AddressLimits::new(limit)));
@@ -132,7 +135,7 @@ impl Guards {
             let last = value.to_str().ok()?.rsplit(',').next()?.trim();
             return last.parse().ok();
         }
-        request.peer().map(|peer| peer.address.ip())
+        request.connection().map(|connection| connection.peer().ip())
     }
 
     /// Lets pages of other origins that are permitted read the response.

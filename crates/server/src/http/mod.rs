@@ -1,19 +1,35 @@
 //! HTTP: what requests have to pass, and what answers them.
 
 mod authorize;
+#[cfg(feature = "axum")]
+mod axum;
+mod body;
+mod collect;
 mod cors;
 mod guards;
+mod open;
 mod origin;
+mod query;
 mod rate;
 mod request;
+mod room;
+mod route;
+mod service;
+mod status;
+mod upgrade;
 
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "axum")]
+pub use self::axum::{Rejection, Upgrade};
 pub use self::{
     authorize::Grant,
+    body::Body,
     guards::Guards,
     origin::{InvalidOrigin, Origin, OriginPolicy},
     rate::{Bucket, RateLimit},
-    request::{Peer, RequestExt},
+    request::RequestExt,
+    service::HubService,
+    status::StatusService,
 };

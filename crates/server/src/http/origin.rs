@@ -10,10 +10,11 @@ use http::{
 
 use super::request::{RequestExt as _, single};
 
-/// Whose pages may use the server. A browser says with `Origin` on whose behalf it asks, and sends its cookies whoever that is.
+/// Whose pages may use the server. A browser says with `Origin` on whose behalf it asks, and sends its cookies whoever
+/// that is.
 ///
-/// Requests without `Origin` pass: other clients don't send it, and a page can't make a browser leave it out of a WebSocket, an
-/// `EventSource` of another site, or a POST.
+/// Requests without `Origin` pass: other clients don't send it, and a page can't make a browser leave it out of a
+/// WebSocket, an `EventSource` of another site, or a POST.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OriginPolicy {
@@ -22,8 +23,8 @@ pub enum OriginPolicy {
     SameOrigin,
     /// The pages of these, and no others: not even of this server, unless it is among them.
     List(Vec<Origin>),
-    /// Everybody's pages, unchecked. Where a cookie is what tells who a client is, each site that its user visits can then act
-    /// for it.
+    /// Everybody's pages, unchecked. Where a cookie is what tells who a client is, each site that its user visits can
+    /// then act for it.
     Any,
 }
 
@@ -54,8 +55,9 @@ impl OriginPolicy {
     }
 }
 
-/// An origin (RFC 6454 §4): scheme, host and port. Scheme and host are compared in lower case, IPv6 addresses by their value, a
-/// port left out is the scheme's own; otherwise bytes count: an international name is written in its ASCII form, as browsers do.
+/// An origin (RFC 6454 §4): scheme, host and port. Scheme and host are compared in lower case, IPv6 addresses by their
+/// value, a port left out is the scheme's own; otherwise bytes count: an international name is written in its ASCII
+/// form, as browsers do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     scheme: Box<str>,
@@ -151,10 +153,10 @@ fn own_origin(request: &Parts, trust_forwarded: bool) -> Option<Origin> {
     Origin::new(scheme, host)
 }
 
-/// What a page would have to be opened with to be of the same origin. The listener knows best; HTTP/2 and absolute targets say it,
-/// and a page can't make them say otherwise.
+/// What a page would have to be opened with to be of the same origin. The listener knows best; HTTP/2 and absolute
+/// targets say it, and a page can't make them say otherwise.
 fn scheme_of(request: &Parts) -> &str {
-    let is_tls = request.peer().map(|peer| peer.is_tls);
+    let is_tls = request.connection().map(|connection| connection.is_tls());
     match (is_tls, request.uri.scheme_str()) {
         (Some(true), _) | (None, Some("https" | "wss")) => "https",
         _ => "http",

@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many messages, and how many bytes, somebody may send a second, and how many more at once after a pause. The default bounds
-/// neither.
+/// How many messages, and how many bytes, somebody may send a second, and how many more at once after a pause. The
+/// default bounds neither.
 ///
-/// What is over is refused as a whole, and costs nothing of what is left. A message with more bytes than the burst is refused
-/// always: let the burst be `max_message_size` or more.
+/// What is over is refused as a whole, and costs nothing of what is left. A message with more bytes than the burst is
+/// refused always: let the burst be `max_message_size` or more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RateLimit {
     messages: Option<Rate>,
@@ -105,7 +105,8 @@ fn nanos(since: Instant, now: Instant) -> u64 {
     u64::try_from(now.saturating_duration_since(since).as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// When each bucket will be full again (the "generic cell rate algorithm"): nothing is lost by rounding, however often it is asked.
+/// When each bucket will be full again (the "generic cell rate algorithm"): nothing is lost by rounding, however often
+/// it is asked.
 #[derive(Clone, Copy, Debug, Default)]
 struct Level {
     messages: u64,
@@ -135,8 +136,8 @@ impl Level {
     }
 }
 
-/// The most addresses whose rate is watched at a time. Those whose bucket is full again are forgotten when room is needed; if none
-/// is, a newcomer is refused. Worst-case memory: 6 MiB.
+/// The most addresses whose rate is watched at a time. Those whose bucket is full again are forgotten when room is
+/// needed; if none is, a newcomer is refused. Worst-case memory: 6 MiB.
 pub(crate) const MAX_ADDRESSES: usize = 65_536;
 
 /// How often room is looked for, so that newcomers can't make the server do nothing else.

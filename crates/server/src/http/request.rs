@@ -1,6 +1,6 @@
 //! What of a request tells who asks.
 
-use std::{borrow::Cow, net::SocketAddr};
+use std::borrow::Cow;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
@@ -9,15 +9,7 @@ use http::{
 };
 use percent_encoding::percent_decode_str;
 
-/// Where a request comes from. [`Server`](crate) puts it into each request's extensions; whoever embeds the hub in another server
-/// can do so too. Without it the address is unknown, and the scheme is taken to be `http` unless the request says otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// The other end of the connection: a client, or the proxy in front.
-    pub address: SocketAddr,
-    /// Whether the connection is TLS.
-    pub is_tls: bool,
-}
+use crate::listener::ConnectionInfo;
 
 /// What authorization looks at, taken out of a request.
 pub trait RequestExt {
@@ -27,16 +19,19 @@ pub trait RequestExt {
     /// The value of a cookie (RFC 6265 §5.4), as sent; the first of that name.
     fn cookie(&self, name: &str) -> Option<&str>;
 
-    /// The value of a parameter in the query, decoded as a form's (`+` is a space); the first of that name. `None` if it isn't UTF-8.
+    /// The value of a parameter in the query, decoded as a form's (`+` is a space); the first of that name. `None` if
+    /// it isn't UTF-8.
     fn query(&self, name: &str) -> Option<Cow<'_, str>>;
 
-    /// What follows `prefix` in an offered subprotocol: with `bearer.`, the token in `new WebSocket(url, ["chat", "bearer.TOKEN"])`,
-    /// a browser's only way to send one in a header. It is never answered with, and since a browser wants one of its offers
-    /// answered, it has to offer a real one too.
+    /// What follows `prefix` in an offered subprotocol: with `bearer.`, the token in `new WebSocket(url, ["chat",
+    /// "bearer.TOKEN"])`, a browser's only way to send one in a header. It is never answered with, and since a browser
+    /// wants one of its offers answered, it has to offer a real one too.
     fn subprotocol_token(&self, prefix: &str) -> Option<&str>;
 
-    /// Where the request comes from, if the server says so.
-    fn peer(&self) -> Option<Peer>;
+    /// The connection it came by, as [`Server`](crate::listener::Server) tells it in the extensions. Whoever embeds the
+    /// hub in another server can do so too; without it the address is unknown, and the scheme is taken to be `http`
+    /// unless the request says otherwise.
+    fn connection(&self) -> Option<ConnectionInfo>;
 }
 
 impl RequestExt for Parts {
@@ -67,7 +62,7 @@ impl RequestExt for Parts {
         offers.find_map(|offer| offer.strip_prefix(prefix)).filter(|token| !token.is_empty())
     }
 
-    fn peer(&self) -> Option<Peer> {
+    fn connection(&self) -> Option<ConnectionInfo> {
         self.extensions.get().copied()
     }
 }

@@ -1,10 +1,16 @@
 //! Stopping without a storm: sessions are closed over a while, and each client is told when to come back.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bowline_core::{CloseCode, CloseFrame};
 use rand::seq::SliceRandom;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::{
+    sync::{Notify, futures::OwnedNotified},
+    time::{Instant, sleep_until, timeout_at},
+};
 
 use super::Hub;
 
@@ -60,8 +66,42 @@ impl Drain {
     }
 
     fn frame(&self) -> CloseFrame {
-        let most = u64::try_from(self.reconnect_within.as_millis()).unwrap_or(u64::MAX);
-        CloseFrame::new(self.code, format!("retry={}", rand::random_range(0..=most)))
+        CloseFrame::new(self.code, format!("retry={}", up_to(self.reconnect_within).as_millis()))
+    }
+}
+
+/// A random time, so that clients don't all come back at once.
+fn up_to(most: Duration) -> Duration {
+    let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(rand::random_range(0..=most))
+}
+
+/// Whether the hub drains, and how those learn of it that have no session: event streams and long polls.
+#[derive(Debug, Default)]
+pub(crate) struct Stopping {
+    /// Within how long clients are to come back, once it has begun.
+    reconnect_within: OnceLock<Duration>,
+    told: Arc<Notify>,
+}
+
+impl Stopping {
+    fn begin(&self, reconnect_within: Duration) {
+        let _ = self.reconnect_within.set(reconnect_within);
+        self.told.notify_waiters();
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.reconnect_within.get().is_some()
+    }
+
+    /// Ready once it begins after this call. Whoever calls it asks [`has_begun`](Self::has_begun) afterwards.
+    pub(crate) fn begins(&self) -> OwnedNotified {
+        Arc::clone(&self.told).notified_owned()
+    }
+
+    /// After how long one client is to come back: another time for each.
+    pub(crate) fn reconnect_after(&self) -> Option<Duration> {
+        self.reconnect_within.get().copied().map(up_to)
     }
 }
 
@@ -76,7 +116,7 @@ impl Hub {
     /// # Cancel safety
     /// Dropped midway, no more sessions are closed; call it again to go on.
     pub async fn drain(&self, drain: Drain) -> usize {
-        self.stop();
+        self.stopping().begin(drain.reconnect_within);
         let start = Instant::now();
         let deadline = start + drain.deadline;
         let mut sessions = self.sessions().all();

@@ -6,22 +6,22 @@ mod sessions;
 
 use std::{
     fmt,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Weak},
 };
 
 use bowline_core::stream::WebSocket;
 use http::request::Parts;
 use tokio::{runtime::Handle, time::interval};
 
-pub use self::{config::HubBuilder, drain::Drain};
 pub(crate) use self::config::HubConfig;
+pub(crate) use self::drain::Stopping;
 use self::sessions::Sessions;
+pub use self::{config::HubBuilder, drain::Drain};
 use crate::{
     handler::{ErasedHandler, Handler, erase},
     io::Io,
+    listener::ConnectionSlot,
+    metrics::{Metrics, Open, Transport},
     room::{InvalidRoomName, Room, RoomName, Rooms, SWEEP_INTERVAL},
     session::{Session, SessionHandle, SessionId, Shared},
     transport,
@@ -35,7 +35,8 @@ struct Inner {
     config: HubConfig,
     rooms: Arc<Rooms>,
     sessions: Sessions,
-    is_stopping: AtomicBool,
+    stopping: Stopping,
+    metrics: Arc<Metrics>,
     runtime: Option<Handle>,
 }
 
@@ -89,6 +90,8 @@ pub struct Admission {
     pub identity: Option<Arc<str>>,
     /// The request that opened it.
     pub request: Option<Box<Parts>>,
+    /// What counts it among the listener's connections, for as long as it lives.
+    pub slot: Option<ConnectionSlot>,
 }
 
 impl Hub {
@@ -100,12 +103,13 @@ impl Hub {
 
     fn new(config: HubConfig) -> Self {
         let runtime = Handle::try_current().ok();
-        let rooms = Arc::new(Rooms::new(config.max_rooms, config.patterns.clone()));
+        let metrics = Arc::new(Metrics::new());
+        let rooms = Arc::new(Rooms::new(config.max_rooms, config.patterns.clone(), Arc::clone(&metrics)));
         if let Some(runtime) = &runtime {
             runtime.spawn(sweep(Arc::downgrade(&rooms)));
         }
         let sessions = Sessions::default();
-        Self(Arc::new(Inner { config, rooms, sessions, is_stopping: AtomicBool::new(false), runtime }))
+        Self(Arc::new(Inner { config, rooms, sessions, stopping: Stopping::default(), metrics, runtime }))
     }
 
     pub(crate) fn config(&self) -> &HubConfig {
@@ -155,11 +159,17 @@ impl Hub {
     /// Whether it takes new sessions: not once it drains.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.0.is_stopping.load(Ordering::Acquire)
+        !self.stopping().has_begun()
     }
 
-    fn stop(&self) {
-        self.0.is_stopping.store(true, Ordering::Release);
+    pub(crate) fn stopping(&self) -> &Stopping {
+        &self.0.stopping
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.0.metrics
     }
 
     /// Serves a WebSocket as a session, by the hub's own handler, in a task of its own.
@@ -194,14 +204,20 @@ impl Hub {
         }
         let shared = Arc::new(Shared::new(self.clone(), ws, admission.identity));
         self.sessions().add(Arc::clone(&shared));
+        self.metrics().handles.sessions.add(1);
+        let held = (Open::new(self.metrics(), Transport::WebSocket), admission.slot);
         let session = Session::new(Arc::clone(&shared), admission.request);
-        tokio::spawn(transport::WebSocketTask::new(Arc::clone(&shared), handler.handle(session)));
+        tokio::spawn(transport::WebSocketTask::new(Arc::clone(&shared), handler.handle(session), held));
         Ok(SessionHandle::new(shared))
     }
 
-    /// A session has ended.
-    pub(crate) fn forget(&self, id: SessionId) {
-        self.sessions().remove(id);
+    /// A session has ended. Whether it was one until now.
+    pub(crate) fn forget(&self, id: SessionId) -> bool {
+        let is_new = self.sessions().remove(id);
+        if is_new {
+            self.metrics().handles.sessions.sub(1);
+        }
+        is_new
     }
 }
 

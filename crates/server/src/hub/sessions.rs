@@ -67,11 +67,13 @@ impl Sessions {
         self.shard(session.id).insert(session.id, session);
     }
 
-    pub(super) fn remove(&self, id: SessionId) {
+    /// Whether it was there.
+    pub(super) fn remove(&self, id: SessionId) -> bool {
         let removed = self.shard(id).remove(&id);
         if removed.is_some() && self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.empty.notify_waiters();
         }
+        removed.is_some()
     }
 
     pub(super) fn get(&self, id: SessionId) -> Option<Arc<Shared>> {

@@ -23,7 +23,7 @@ use super::info::ConnectionInfo;
 use super::opening::{self, Opening};
 use super::running::{Stage, reached};
 use super::server::{Options, Security};
-use super::service::Shared;
+use super::service::{Refused, Shared};
 use super::transport::Transport;
 use crate::io::Io;
 
@@ -108,6 +108,7 @@ where
     }
 
     #[cfg(not(feature = "rustls"))]
+    #[expect(clippy::unused_async, reason = "in place of the one that is")]
     async fn tls(self, _: Vec<u8>, _: Instant) {}
 
     #[cfg(feature = "rustls")]
@@ -143,6 +144,7 @@ where
             max_headers: common.options.max_headers,
             counters: Arc::clone(&common.counters),
             requests: AtomicU64::new(0),
+            refused: Refused::default(),
         });
         let serving = Serving { http: Arc::clone(&common.http), service, shared, deadline, stop };
         Some((tcp, common, serving))

@@ -14,11 +14,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, interval_at, sleep_until};
 use tower_service::Service;
 
-use super::linger::linger;
+use super::linger::end;
 use super::running::{Stage, reached};
 use super::server::Options;
 use super::service::{Guard, Shared};
 use super::transport::Transport;
+use crate::io::Io;
 
 /// Bytes of a request's body, or of an answer, that hyper holds for a connection of HTTP/1.
 const MAX_BUFFER: usize = 64 << 10;
@@ -29,6 +30,10 @@ const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
 /// Bytes of an answer that wait on one stream for its window.
 const MAX_STREAM_BUFFER: usize = 64 << 10;
+/// Streams that a peer may have reset before this end took them, and that this end may have reset for the peer's errors:
+/// past either the connection is a flood, and ends (CVE-2023-44487).
+const MAX_RESET_BY_PEER: usize = 20;
+const MAX_RESET_HERE: usize = 1024;
 /// How often an HTTP/2 connection is pinged, and how long the answer may take.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -57,6 +62,8 @@ impl Http {
             .enable_connect_protocol()
             .max_concurrent_streams(MAX_STREAMS)
             .max_header_list_size(u32::try_from(options.max_head_size).unwrap_or(u32::MAX))
+            .max_pending_accept_reset_streams(MAX_RESET_BY_PEER)
+            .max_local_error_reset_streams(MAX_RESET_HERE)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(MAX_STREAM_BUFFER)
@@ -112,14 +119,19 @@ where
         if let Err(error) = result {
             shared.failed(&error);
         }
-        // Not upgraded: the last answer is on its way.
-        let Some(parts) = connection.into_parts() else { return };
-        let (io, _) = parts.io.into_parts();
-        if let Some(tcp) = io.tcp() {
-            tokio::select! {
-                () = linger(tcp) => {}
-                () = reached(&mut stop, Stage::Aborting) => {}
-            }
+        let io = match (connection.into_parts(), shared.refused.take()) {
+            (Some(parts), _) => parts.io.into_parts().0,
+            // Given away for an upgrade that wasn't granted. It is there by now: this waits for nothing.
+            (None, Some(refused)) => match refused.await {
+                Ok(upgraded) => Io::from_upgraded(upgraded).0,
+                Err(_) => return,
+            },
+            (None, None) => return,
+        };
+        // The last answer is on its way.
+        tokio::select! {
+            () = end(io) => {}
+            () = reached(&mut stop, Stage::Aborting) => {}
         }
     }
 

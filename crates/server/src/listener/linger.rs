@@ -7,8 +7,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::SockRef;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+use crate::io::Io;
 
 /// How long the peer's end is waited for.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,6 +27,15 @@ pub(super) async fn linger(tcp: &TcpStream) {
     let mut discarded = 0;
     // Nobody is left to be told that the peer keeps its end open.
     let _ = timeout(LINGER_TIMEOUT, poll_fn(|cx| poll_discard(tcp, cx, &mut discarded))).await;
+}
+
+/// The same for a stream that may be TLS: it says so first (`close_notify`), if it hasn't yet and the peer takes it.
+pub(super) async fn end(mut io: Io) {
+    if let Ok(Ok(())) = timeout(LINGER_TIMEOUT, io.shutdown()).await
+        && let Some(tcp) = io.tcp()
+    {
+        linger(tcp).await;
+    }
 }
 
 fn poll_discard(tcp: &TcpStream, cx: &mut Context<'_>, discarded: &mut usize) -> Poll<()> {

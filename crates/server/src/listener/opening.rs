@@ -88,7 +88,7 @@ fn ends_a_head(bytes: &[u8]) -> bool {
     bytes.windows(2).any(|pair| pair == b"\n\n") || bytes.windows(3).any(|three| three == b"\n\r\n")
 }
 
-/// RFC 8446 §5.1: type, version, length, and that many bytes. A ClientHello in several records goes on in rustls.
+/// RFC 8446 §5.1: type, version, length, and that many bytes. A `ClientHello` in several records goes on in rustls.
 fn is_whole_record(bytes: &[u8]) -> bool {
     const HANDSHAKE: u8 = 22;
     const MAX_RECORD: usize = 1 << 14;

@@ -71,12 +71,14 @@ impl Bound {
     }
 
     /// Serves, in tasks of this runtime: one a socket, one a connection, and with HTTP/2 one a stream. Each request gets
-    /// a [`ConnectionInfo`](super::ConnectionInfo) and a [`ConnectionSlot`] among its extensions. A panic in `service` ends
-    /// that connection (with HTTP/2 that stream), and nothing else.
+    /// a [`ConnectionInfo`](super::ConnectionInfo) and a [`ConnectionSlot`] among its
+    /// extensions. A panic in `service` ends that connection (with HTTP/2 that stream), and nothing else.
     ///
     /// Requests that no service should see are answered here: 400 for a malformed one, without Host or with several, with
     /// several Transfer-Encodings or with values that aren't ASCII; 431 past the limits. After a request with
-    /// Transfer-Encoding, and after an offer of WebSocket that wasn't taken, the connection is closed.
+    /// Transfer-Encoding, and after an offer of WebSocket that wasn't taken, the connection is closed. A service that
+    /// refuses an upgrade isn't to wait for it all the same (`hyper::upgrade::on`): the server takes it then.
+    #[expect(clippy::needless_pass_by_value, reason = "a service is given away, as to every server")]
     pub fn serve<S, B>(self, service: S) -> Running
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
@@ -210,6 +212,13 @@ impl Running {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counters.read(self.slots.taken())
+    }
+
+    /// [`counts`](Self::counts) for whoever asks again and again, as [`Metrics::watch`](crate::metrics::Metrics::watch)
+    /// does: also when the server has ended.
+    pub fn watch(&self) -> impl Fn() -> Counts + Send + Sync + use<> {
+        let (counters, slots) = (Arc::clone(&self.counters), Arc::clone(&self.slots));
+        move || counters.read(slots.taken())
     }
 
     /// Closes the listening sockets, and returns once they are: from here on new connections are refused. Open ones go

@@ -102,7 +102,7 @@ impl Server {
     /// Bounds the time from accept to the end of the first request's head, TLS handshake included: one deadline that no
     /// byte puts off. Default 10 s: three lost packets on a slow line. Past it HTTP/1.1 is answered with 408 if any byte
     /// of a request came; TLS, HTTP/2 and who said nothing are closed. Costs a timer while it runs; what it
-    /// bounds is half-open connections of under 1 KiB and the bytes they sent, up to `max_head_size`.
+    /// bounds is half-open connections of 1.5 KiB and the bytes they sent, up to `max_head_size`.
     /// `Duration::MAX` turns it off.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.options.handshake_timeout = within_reason(timeout);

@@ -4,14 +4,15 @@
 use std::convert::Infallible;
 use std::future::{self, Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use http::header::{CONNECTION, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use tower_service::Service;
 
 use super::admission::ConnectionSlot;
@@ -26,6 +27,25 @@ pub(super) struct Shared {
     pub(super) max_headers: usize,
     pub(super) counters: Arc<Counters>,
     pub(super) requests: AtomicU64,
+    pub(super) refused: Refused,
+}
+
+/// The upgrade that hyper prepared for the last request that asked for one, unless it was granted.
+///
+/// At the end of such a connection hyper gives the socket away as upgraded, whatever the answer was; with nobody to take
+/// it, it would be dropped there and then, and unread input would reset the answer that is on its way.
+#[derive(Debug, Default)]
+pub(super) struct Refused(Mutex<Option<OnUpgrade>>);
+
+impl Refused {
+    pub(super) fn take(&self) -> Option<OnUpgrade> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<OnUpgrade>> {
+        // Nothing panics while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Shared {
@@ -59,14 +79,22 @@ where
             self.shared.counters.bad_requests.add();
             return Box::pin(future::ready(Ok(refusal(status, request.version(), slot))));
         }
-        let ends = Ends::of(&request);
-        request.extensions_mut().insert(self.shared.info);
+        let is_last = is_last(&request);
+        if let Some(upgrade) = request.extensions().get::<OnUpgrade>() {
+            *self.shared.refused.lock() = Some(upgrade.clone());
+        }
+        let info = self.shared.info;
+        request.extensions_mut().insert(info);
         request.extensions_mut().insert(slot.clone());
-        let mut service = self.service.clone();
+        let (mut service, shared, method) = (self.service.clone(), Arc::clone(&self.shared), request.method().clone());
         Box::pin(async move {
             poll_fn(|cx| service.poll_ready(cx)).await?;
             let mut response = service.call(request).await?;
-            if ends.after(response.status()) {
+            if switches(&method, response.status()) {
+                drop(shared.refused.take());
+                return Ok(response.map(|body| Reply { body: Some(Box::pin(body)), _slot: slot }));
+            }
+            if is_last {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok(response.map(|body| Reply { body: Some(Box::pin(body)), _slot: slot }))
@@ -105,38 +133,21 @@ fn refusal<B>(status: StatusCode, version: Version, slot: ConnectionSlot) -> Res
     response
 }
 
-/// When an answer of HTTP/1 is the last on its connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ends {
-    Never,
-    /// Unless it switches protocols: what follows the request may be meant for the protocol that was refused, and is no
-    /// request then.
-    UnlessUpgraded,
-    /// RFC 9112 §6.3: with a Transfer-Encoding there may have been a Content-Length too, which hyper takes out; what
-    /// follows may then be a request by one reading and a body by the other.
-    Always,
+/// Whether with this answer the connection, or the stream, is no longer HTTP.
+fn switches(method: &Method, status: StatusCode) -> bool {
+    status == StatusCode::SWITCHING_PROTOCOLS || *method == Method::CONNECT && status.is_success()
 }
 
-impl Ends {
-    fn of<B>(request: &Request<B>) -> Self {
-        if request.version() >= Version::HTTP_2 {
-            Self::Never
-        } else if request.headers().contains_key(TRANSFER_ENCODING) {
-            Self::Always
-        } else if request.method() == Method::CONNECT || offers_web_socket(request) {
-            Self::UnlessUpgraded
-        } else {
-            Self::Never
-        }
-    }
-
-    fn after(self, status: StatusCode) -> bool {
-        match self {
-            Self::Never => false,
-            Self::UnlessUpgraded => status != StatusCode::SWITCHING_PROTOCOLS,
-            Self::Always => true,
-        }
-    }
+/// Whether the answer, if it doesn't switch protocols, is the last on its connection.
+///
+/// RFC 9112 §6.3: with a Transfer-Encoding there may have been a Content-Length too, which hyper takes out; what follows
+/// may then be a request by one reading and a body by the other. And what follows an offer of WebSocket may be meant for
+/// the protocol that was refused, and be no request either.
+fn is_last<B>(request: &Request<B>) -> bool {
+    request.version() < Version::HTTP_2
+        && (request.headers().contains_key(TRANSFER_ENCODING)
+            || request.method() == Method::CONNECT
+            || offers_web_socket(request))
 }
 
 /// Any other upgrade (to `h2c`, by curl) is as good as not asked for.
@@ -162,11 +173,11 @@ impl<B: Body> Body for Reply<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(|body| body.is_end_stream())
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), |body| body.size_hint())
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
@@ -206,13 +217,19 @@ mod tests {
 
     #[test]
     fn what_ends_a_connection() {
-        let of = |headers: &[(&'static str, &str)]| Ends::of(&request(Version::HTTP_11, headers));
-        assert_eq!(of(&[]), Ends::Never);
-        assert_eq!(of(&[("upgrade", "h2c")]), Ends::Never);
-        assert_eq!(of(&[("upgrade", "h2c, WebSocket")]), Ends::UnlessUpgraded);
-        assert_eq!(of(&[("transfer-encoding", "chunked")]), Ends::Always);
-        assert_eq!(Ends::of(&request(Version::HTTP_2, &[("upgrade", "websocket")])), Ends::Never);
-        assert!(!Ends::UnlessUpgraded.after(StatusCode::SWITCHING_PROTOCOLS));
-        assert!(Ends::UnlessUpgraded.after(StatusCode::OK));
+        let last = |headers: &[(&'static str, &str)]| is_last(&request(Version::HTTP_11, headers));
+        assert!(!last(&[]));
+        assert!(!last(&[("upgrade", "h2c")]));
+        assert!(last(&[("upgrade", "h2c, WebSocket")]));
+        assert!(last(&[("transfer-encoding", "chunked")]));
+        assert!(!is_last(&request(Version::HTTP_2, &[("upgrade", "websocket")])));
+    }
+
+    #[test]
+    fn what_switches_protocols() {
+        assert!(switches(&Method::GET, StatusCode::SWITCHING_PROTOCOLS));
+        assert!(switches(&Method::CONNECT, StatusCode::OK));
+        assert!(!switches(&Method::GET, StatusCode::OK));
+        assert!(!switches(&Method::CONNECT, StatusCode::FORBIDDEN));
     }
 }

@@ -15,7 +15,7 @@ pub(super) trait Register: Sized {
 }
 
 /// A metric that a [`Family`] may have one of for each label.
-pub(super) trait Labelled: Sized {
+pub(crate) trait Labelled: Sized {
     fn describe(name: &'static str, unit: Unit, description: &'static str);
     fn with(name: &'static str, label: Option<(&'static str, &'static str)>) -> Self;
 }
@@ -74,6 +74,12 @@ impl Level {
     pub(crate) fn sub(&self, fewer: u64) {
         self.value.fetch_sub(fewer, Ordering::Relaxed);
         self.gauge.decrement(float(fewer));
+    }
+
+    /// There are so many.
+    pub(crate) fn set(&self, count: u64) {
+        self.value.store(count, Ordering::Relaxed);
+        self.gauge.set(float(count));
     }
 
     /// How many there are.

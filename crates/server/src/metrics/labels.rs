@@ -1,6 +1,6 @@
 //! The labels, each an enum: what isn't in it can't become a time series.
 
-use bowline_core::CloseCode;
+use bowline_core::{CloseCode, Error, error::Timeout};
 
 use crate::room::GapReason;
 
@@ -15,7 +15,11 @@ pub(crate) trait Label: Copy + 'static {
 }
 
 macro_rules! label {
-    ($(#[$doc:meta])* $vis:vis enum $type:ident in $name:literal { $($(#[$value_doc:meta])* $value:ident = $text:literal,)* }) => {
+    (
+        $(#[$doc:meta])* $vis:vis enum $type:ident in $name:literal {
+            $($(#[$value_doc:meta])* $value:ident = $text:literal,)*
+        }
+    ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -63,8 +67,6 @@ label! {
         PingTimeout = "ping_timeout",
         /// It took nothing of what waited to be written.
         WriteTimeout = "write_timeout",
-        /// It never authenticated, or never joined.
-        Unauthenticated = "unauthenticated",
         /// It broke the protocol.
         Protocol = "protocol",
         /// It went past a limit, of size or of rate.
@@ -73,6 +75,19 @@ label! {
         Panic = "panic",
         /// The transport failed or ended without a Close.
         Lost = "lost",
+    }
+}
+
+impl Disconnect {
+    /// Why a connection failed.
+    pub(crate) const fn of(error: &Error) -> Self {
+        match error {
+            Error::Protocol(_) => Self::Protocol,
+            Error::Limit(_) | Error::Timeout(Timeout::Message) => Self::Limit,
+            Error::Timeout(Timeout::Pong) => Self::PingTimeout,
+            Error::Timeout(Timeout::Write) => Self::WriteTimeout,
+            _ => Self::Lost,
+        }
     }
 }
 
@@ -122,12 +137,10 @@ impl Closed {
 label! {
     /// Why a message was not delivered to a session that it was sent to.
     pub(crate) enum Dropped in "reason" {
-        /// The outbox was full, and the oldest gave way.
-        Oldest = "outbox_oldest",
-        /// The outbox was full, and the newest was refused.
+        /// The outbox was full, and those that waited longer gave way.
+        Older = "outbox_older",
+        /// The outbox was full, and it was refused.
         Newest = "outbox_newest",
-        /// A newer message with the same key took its place.
-        Superseded = "superseded",
         /// The session had ended with it unsent.
         Ended = "ended",
     }
@@ -171,8 +184,8 @@ label! {
         Authorize = "authorize",
         /// Too many of it, from one address or one session.
         Rate = "rate",
-        /// As many connections as there may be.
-        Connections = "connections",
+        /// As many sessions as there may be.
+        Sessions = "sessions",
         /// As many connections as there may be from one address.
         Address = "address",
         /// As many rooms, or members of a room, as there may be.
@@ -187,8 +200,6 @@ label! {
 label! {
     /// What was over its rate.
     pub(crate) enum Limited in "what" {
-        /// A session's messages.
-        Session = "session",
         /// An address' publications by POST.
         Post = "post",
     }

@@ -22,6 +22,10 @@ macro_rules! handles {
 }
 
 handles! {
+    /// Sockets that the listeners have accepted, those refused later included.
+    accepted: Counter = "bowline_accepted_sockets_total" in Count;
+    /// Sockets of the listeners that are open now: in their handshake, in HTTP, or upgraded.
+    sockets: Level = "bowline_sockets" in Count;
     /// Connections open now, by how they are carried.
     connections: Family<Transport, Level> = "bowline_connections" in Count;
     /// Connections opened, by how they are carried.
@@ -48,10 +52,10 @@ handles! {
     duplicates: Counter = "bowline_duplicate_publications_total" in Count;
     /// Publications handed to the transport of a member, by how it is carried.
     deliveries: Family<Transport, Counter> = "bowline_deliveries_total" in Count;
-    /// Bytes given to the system to send, by how they are carried.
-    sent_bytes: Family<Transport, Counter> = "bowline_sent_bytes_total" in Bytes;
-    /// Writes to sockets of WebSockets.
-    writes: Counter = "bowline_writes_total" in Count;
+    /// Bytes of the publications handed to members' transports, as encoded, by how they are carried.
+    delivered_bytes: Family<Transport, Counter> = "bowline_delivered_bytes_total" in Bytes;
+    /// Blocks of publications handed to members' transports, each of them one write where the socket takes it.
+    delivered_blocks: Family<Transport, Counter> = "bowline_delivered_blocks_total" in Count;
     /// Messages received from sessions.
     received: Counter = "bowline_received_messages_total" in Count;
     /// Payload of the messages received from sessions.
@@ -64,13 +68,14 @@ handles! {
     dropped: Family<Dropped, Counter> = "bowline_dropped_messages_total" in Count;
     /// Direct messages that wait for their session, in bytes.
     outbox_bytes: Level = "bowline_outbox_bytes" in Bytes;
-    /// Publications that rooms keep, in bytes, with what is encoded of them.
+    /// Payload of the publications that rooms keep, as of the last sweep, five seconds ago at most.
     log_bytes: Level = "bowline_log_bytes" in Bytes;
     /// What was refused for its rate, by what it was.
     rate_limited: Family<Limited, Counter> = "bowline_rate_limited_total" in Count;
     /// The time from a keepalive Ping to its Pong.
     ping_round_trip: Histogram = "bowline_ping_round_trip_seconds" in Seconds;
-    /// Connections that a full accept queue turned away: the kernel's count, for all listeners of this network namespace.
+    /// Connections that a full accept queue turned away: the kernel's count, for all listeners of this network
+    /// namespace.
     listen_overflows: Counter = "bowline_listen_overflows_total" in Count;
     /// Connections that the kernel dropped before accept, for whatever reason, in this network namespace.
     listen_drops: Counter = "bowline_listen_drops_total" in Count;

@@ -1,8 +1,8 @@
 //! All metrics, as they are scraped.
 
-use super::*;
-use crate::room::GapReason;
 use bowline_core::CloseCode;
+
+use super::*;
 
 fn every_label_is_at_its_index<L: Label + PartialEq + std::fmt::Debug>() {
     for (index, label) in L::ALL.iter().enumerate() {
@@ -47,6 +47,7 @@ mod prometheus {
     use std::{collections::HashSet, time::Duration};
 
     use super::*;
+    use crate::room::GapReason;
 
     fn series(text: &str) -> Vec<&str> {
         text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect()

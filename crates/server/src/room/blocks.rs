@@ -125,7 +125,8 @@ impl Block {
     fn run(&self, log: &Log, offset: u64, reader: Option<SessionId>) -> Run {
         let from = self.bounds.partition_point(|bound| bound.offset < offset);
         let start = from.checked_sub(1).map_or(0, |before| self.bounds[before].end);
-        let to = if self.for_all && !log.has_superseded() { self.bounds.len() } else { self.until_other(log, from, reader) };
+        let to =
+            if self.for_all && !log.has_superseded() { self.bounds.len() } else { self.until_other(log, from, reader) };
         let end = to.checked_sub(1).map_or(start, |last| self.bounds[last].end.max(start));
         let next = if to == self.bounds.len() { self.end } else { self.bounds[to].offset };
         #[expect(clippy::cast_possible_truncation, reason = "a block has at most as many entries as a u32 has bytes")]
@@ -141,6 +142,12 @@ impl Block {
             while entries.next_if(|entry: &&Entry| entry.offset < bound.offset).is_some() {}
             entries.peek().is_some_and(|entry| entry.offset == bound.offset && entry.is_for(reader))
         };
-        from + self.bounds[from..].iter().take_while({ let mut is_for = is_for; move |bound| is_for(bound) }).count()
+        from + self.bounds[from..]
+            .iter()
+            .take_while({
+                let mut is_for = is_for;
+                move |bound| is_for(bound)
+            })
+            .count()
     }
 }

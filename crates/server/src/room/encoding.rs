@@ -1,6 +1,9 @@
 //! A publication's bytes on the wire, of which there are a few kinds.
 
-use bowline_core::{Error, Message};
+use bowline_core::{
+    Error, Message,
+    event_stream::{self, Field, Lines, PRESENCE, event},
+};
 
 use super::Position;
 
@@ -20,14 +23,21 @@ impl Encoding {
         match self {
             Self::WebSocket(encoding) => encoding.encode(message, out),
             Self::EventStream => {
-                event_stream(position, message, out);
+                append_event(position, message, out);
                 Ok(())
             }
         }
     }
 }
 
-fn event_stream(position: Option<Position>, message: &Message, out: &mut Vec<u8>) {
-    let head = position.map_or_else(|| "event: presence\n".to_owned(), |position| format!("id: {position}\n"));
-    out.extend_from_slice(format!("{head}data: {}\n\n", message.as_text().unwrap_or_default()).as_bytes());
+fn append_event(position: Option<Position>, message: &Message, out: &mut Vec<u8>) {
+    let Some(position) = position else {
+        // JSON, which has no line's end.
+        if let Some(Ok(lines)) = message.as_text().map(Lines::new) {
+            event(out, None, Some(PRESENCE), lines);
+        }
+        return;
+    };
+    let id = position.to_string();
+    event_stream::message(out, Field::new(&id).ok(), message);
 }

@@ -34,11 +34,6 @@ use std::{
 use bowline_core::Message;
 use tokio::runtime::Handle;
 
-pub(crate) use self::{
-    options::Patterns,
-    registry::Rooms,
-    state::{Next, SWEEP_INTERVAL},
-};
 pub use self::{
     encoding::Encoding,
     name::{InvalidRoomName, RoomName},
@@ -52,7 +47,12 @@ use self::{
     members::{FAN_OUT_BATCH, Member, NO_PRESENCE, tell},
     state::State,
 };
-use crate::{session::SessionId, signal::Signal};
+pub(crate) use self::{
+    options::Patterns,
+    registry::Rooms,
+    state::{Next, SWEEP_INTERVAL},
+};
+use crate::{metrics::Metrics, session::SessionId, signal::Signal};
 
 /// A room: a log of publications, and those who read it. Cheap to clone.
 ///
@@ -68,6 +68,7 @@ struct Inner {
     registry: Weak<Rooms>,
     /// Where a fan-out to many goes on; without a runtime it is done at once.
     runtime: Option<Handle>,
+    metrics: Arc<Metrics>,
 }
 
 impl fmt::Debug for Room {
@@ -77,9 +78,15 @@ impl fmt::Debug for Room {
 }
 
 impl Room {
-    fn new(name: RoomName, options: Arc<RoomOptions>, registry: Weak<Rooms>, runtime: Option<Handle>) -> Self {
+    fn new(
+        name: RoomName,
+        options: Arc<RoomOptions>,
+        registry: Weak<Rooms>,
+        runtime: Option<Handle>,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
         let state = Mutex::new(State::new(options, Instant::now()));
-        Self(Arc::new(Inner { name, state, registry, runtime }))
+        Self(Arc::new(Inner { name, state, registry, runtime, metrics: Arc::clone(metrics) }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -169,8 +176,14 @@ impl Room {
     }
 
     fn append(&self, state: &mut State, publication: Publication) -> Result<Published, PublishError> {
+        let bytes = publication.message.len();
         let published = state.publish(publication, Instant::now())?;
-        if !published.duplicate {
+        let handles = &self.0.metrics.handles;
+        if published.duplicate {
+            handles.duplicates.increment(1);
+        } else {
+            handles.publications.increment(1);
+            handles.publication_bytes.increment(bytes as u64);
             self.tell(state);
         }
         Ok(published)
@@ -238,6 +251,7 @@ impl Room {
         let has_news = after < state.log.head() || gap.is_some();
         let version = state.version;
         let index = state.join(member, entrant.wants_presence).ok_or(JoinError::RoomFull)?;
+        self.0.metrics.handles.members.add(1);
         if state.version != version {
             self.tell(&mut state);
         } else if has_news && let Some(member) = state.members.get(index) {
@@ -251,6 +265,7 @@ impl Room {
         let mut state = self.state();
         let version = state.version;
         state.leave(index, Instant::now());
+        self.0.metrics.handles.members.sub(1);
         if state.version != version {
             self.tell(&mut state);
         }
@@ -263,7 +278,15 @@ impl Room {
 
     /// What the reader at `index` gets next.
     pub(crate) fn next(&self, index: usize) -> Next {
-        self.state().read(index)
+        let next = self.state().read(index);
+        if let Next::Gap(gap) | Next::Disconnect(gap) = &next {
+            let (reason, handles) = (gap.reason.into(), &self.0.metrics.handles);
+            handles.gaps.of(reason).increment(1);
+            if gap.from.epoch == gap.to.epoch {
+                handles.missed.of(reason).increment(gap.to.offset.saturating_sub(gap.from.offset));
+            }
+        }
+        next
     }
 
     pub(crate) fn place_of(&self, index: usize) -> Position {

@@ -104,7 +104,9 @@ pub enum PublishError {
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Backpressure => f.write_str("the room is full of what a slow member has not got yet; try again later"),
+            Self::Backpressure => {
+                f.write_str("the room is full of what a slow member has not got yet; try again later")
+            }
             Self::TooLarge { max } => write!(f, "the message is over the room's max_log_bytes ({max} bytes)"),
             Self::KeyTooLong => write!(f, "a key is over {} bytes", Publication::MAX_KEY),
         }

@@ -13,6 +13,7 @@ use std::{
 use tokio::runtime::Handle;
 
 use super::{Patterns, Room, RoomName};
+use crate::metrics::Metrics;
 
 /// So that two threads rarely want the same lock; a power of two.
 const SHARDS: usize = 32;
@@ -25,12 +26,13 @@ pub(crate) struct Rooms {
     count: AtomicUsize,
     max: usize,
     patterns: Patterns,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Rooms {
-    pub(crate) fn new(max: usize, patterns: Patterns) -> Self {
+    pub(crate) fn new(max: usize, patterns: Patterns, metrics: Arc<Metrics>) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, hasher: RandomState::new(), count: AtomicUsize::new(0), max, patterns }
+        Self { shards, hasher: RandomState::new(), count: AtomicUsize::new(0), max, patterns, metrics }
     }
 
     fn shard(&self, name: &RoomName) -> MutexGuard<'_, HashMap<RoomName, Room>> {
@@ -49,8 +51,9 @@ impl Rooms {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < self.max).then_some(count + 1))
             .ok()?;
         let options = Arc::clone(self.patterns.of(name.as_str()));
-        let room = Room::new(name.clone(), options, Arc::downgrade(self), runtime.cloned());
+        let room = Room::new(name.clone(), options, Arc::downgrade(self), runtime.cloned(), &self.metrics);
         shard.insert(name, room.clone());
+        self.metrics.handles.rooms.add(1);
         Some(room)
     }
 
@@ -75,6 +78,7 @@ impl Rooms {
     fn remove(&self, shard: &mut HashMap<RoomName, Room>, name: &RoomName) {
         if shard.remove(name).is_some() {
             self.count.fetch_sub(1, Ordering::Relaxed);
+            self.metrics.handles.rooms.sub(1);
         }
     }
 
@@ -93,15 +97,15 @@ impl Rooms {
         shard.values().map(|room| room.state().log_bytes()).sum()
     }
 
-    /// Drops what is too old in all rooms; the payload bytes that are left in their logs.
-    pub(crate) async fn sweep(&self) -> usize {
+    /// Drops what is too old in all rooms, and counts what is left.
+    pub(crate) async fn sweep(&self) {
         let now = Instant::now();
         let mut bytes = 0;
         for index in 0..SHARDS {
             bytes += self.sweep_shard(index, now);
             tokio::task::yield_now().await;
         }
-        bytes
+        self.metrics.handles.log_bytes.set(bytes as u64);
     }
 }
 

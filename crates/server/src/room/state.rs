@@ -10,7 +10,7 @@ use bowline_core::Message;
 use slab::Slab;
 
 use super::{
-    Gap, GapReason, Position, PublishError, Publication, Published, RoomOptions, SlowConsumer,
+    Gap, GapReason, Position, Publication, PublishError, Published, RoomOptions, SlowConsumer,
     blocks::Variant,
     encoding::Encoding,
     idempotency::Idempotency,
@@ -66,7 +66,8 @@ pub(crate) enum Next {
 
 impl State {
     pub(super) fn new(options: Arc<RoomOptions>, now: Instant) -> Self {
-        let presence = options.presence.then(|| Box::new(PresenceLog { log: Log::of_presence(), variants: Vec::new() }));
+        let presence =
+            options.presence.then(|| Box::new(PresenceLog { log: Log::of_presence(), variants: Vec::new() }));
         Self {
             log: Log::new(options.slow_consumer == SlowConsumer::KeepLatest),
             presence,

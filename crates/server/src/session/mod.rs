@@ -18,11 +18,14 @@ use bowline_core::{
 use futures_core::Stream;
 use http::{Extensions, request::Parts};
 
-pub(crate) use self::{outbox::OutboxBounds, shared::{Shared, Wire}};
 pub use self::{
     id::SessionId,
     outbox::{DirectError, Overflow, Queued},
     shared::Joined,
+};
+pub(crate) use self::{
+    outbox::OutboxBounds,
+    shared::{Received, Shared, Wire},
 };
 use crate::{
     hub::Hub,
@@ -133,11 +136,7 @@ impl Session {
         poll_fn(|cx| self.poll_send(&mut message, cx)).await
     }
 
-    fn poll_send(
-        &self,
-        message: &mut Option<Outgoing>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), SendError<Outgoing>>> {
+    fn poll_send(&self, message: &mut Option<Outgoing>, cx: &mut Context<'_>) -> Poll<Result<(), SendError<Outgoing>>> {
         let mut wire = self.shared.wire();
         let Some(ws) = &mut wire.ws else { return Poll::Ready(Err(ended(message))) };
         if !ws.can_queue() && ws.may_send() {

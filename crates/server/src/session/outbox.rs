@@ -88,10 +88,15 @@ impl Outbox {
         self.bytes = 0;
     }
 
-    /// Takes no more; how many were waiting.
-    pub(crate) fn close(&mut self) -> usize {
+    /// The payload that waits.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes no more; how many were waiting, and their payload.
+    pub(crate) fn close(&mut self) -> (usize, usize) {
         self.is_closed = true;
-        let waiting = self.queue.len();
+        let waiting = (self.queue.len(), self.bytes);
         self.clear();
         waiting
     }
@@ -163,7 +168,10 @@ mod tests {
     #[test]
     fn the_bounds_on_count_and_bytes_hold() {
         let (outbox, answers) = filled(Overflow::DropNewest, &["a", "b", "c", "d"]);
-        assert_eq!((answers, left(outbox)), (vec!["0".to_owned(), "0".into(), "0".into(), "full".into()], "abc".into()));
+        assert_eq!(
+            (answers, left(outbox)),
+            (vec!["0".to_owned(), "0".into(), "0".into(), "full".into()], "abc".into())
+        );
         let (outbox, answers) = filled(Overflow::DropNewest, &["aaaaa", "b", "c"]);
         assert_eq!((answers, left(outbox)), (vec!["0".to_owned(), "0".into(), "full".into()], "aaaaab".into()));
         let (_, answers) = filled(Overflow::DropOldest, &["aaaaaaa"]);
@@ -186,7 +194,7 @@ mod tests {
     fn a_closed_outbox_gives_back() {
         let mut outbox = Outbox::default();
         assert!(matches!(outbox.put("a".into(), bounds(1, 9, Overflow::default())), Put::Queued(0)));
-        assert_eq!(outbox.close(), 1);
+        assert_eq!(outbox.close().0, 1);
         assert!(matches!(outbox.put("b".into(), bounds(1, 9, Overflow::default())), Put::Gone(_)));
         assert!(outbox.take().is_none());
     }

@@ -15,8 +15,9 @@ use super::{
 use crate::{
     hub::Hub,
     io::Io,
-    room::{Encoding, Entrant, Gap, JoinError, Position, Present, Room, Start},
-    signal::{ABORT, CLOSE, OUTBOX, Signal, room_bit},
+    metrics::{Disconnect, Dropped},
+    room::{Encoding, Entrant, Gap, JoinError, Next, Position, Present, Room, Start},
+    signal::{ABORT, CLOSE, OUTBOX, ROOM_BITS, Signal, room_bit},
 };
 
 /// A session's parts, each behind a lock of its own.
@@ -40,6 +41,10 @@ pub(crate) struct Wire {
     /// `None` once it has ended.
     pub(crate) ws: Option<WebSocket<Io>>,
     pub(crate) ended: Option<Ended>,
+    /// What the handler has received, for the task to count.
+    pub(crate) received: Received,
+    /// Why it failed, if it did.
+    pub(crate) failed: Option<Disconnect>,
     /// Who waits for a message, and whether it still does.
     pub(crate) receiver: Option<Waker>,
     pub(crate) is_receiving: bool,
@@ -47,11 +52,64 @@ pub(crate) struct Wire {
     pub(crate) sender: Option<Waker>,
 }
 
+/// Messages and their payload.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+}
+
+/// The rooms that the session is in, each at a place that it keeps.
 #[derive(Default)]
 struct Memberships {
-    /// Boxed, because many sessions are in no room.
-    list: Option<Box<Slab<Membership>>>,
+    /// At place 0. Here, because most sessions are in one room or none, and are told of what comes there all the time.
+    first: Option<Membership>,
+    /// At the places from 1 on.
+    others: Option<Box<Slab<Membership>>>,
     is_closed: bool,
+}
+
+impl Memberships {
+    fn iter(&self) -> impl Iterator<Item = (usize, &Membership)> {
+        let others = self.others.iter().flat_map(|others| others.iter());
+        self.first.iter().map(|first| (0, first)).chain(others.map(|(key, joined)| (key + 1, joined)))
+    }
+
+    fn get(&self, place: usize) -> Option<&Membership> {
+        match place.checked_sub(1) {
+            None => self.first.as_ref(),
+            Some(key) => self.others.as_ref()?.get(key),
+        }
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.others.as_ref().map_or(0, |others| others.len())
+    }
+
+    /// The place that the next one gets.
+    fn vacant(&self) -> usize {
+        if self.first.is_none() { 0 } else { self.others.as_ref().map_or(0, |others| others.vacant_key()) + 1 }
+    }
+
+    /// One more than the highest place that is taken.
+    fn places(&self) -> usize {
+        1 + self.others.as_ref().map_or(0, |others| others.capacity())
+    }
+
+    fn insert(&mut self, joined: Membership) {
+        if self.first.is_none() {
+            self.first = Some(joined);
+        } else {
+            self.others.get_or_insert_default().insert(joined);
+        }
+    }
+
+    fn remove(&mut self, place: usize) -> Option<Membership> {
+        match place.checked_sub(1) {
+            None => self.first.take(),
+            Some(key) => self.others.as_mut()?.try_remove(key),
+        }
+    }
 }
 
 struct Membership {
@@ -83,7 +141,15 @@ impl Shared {
             handler_waker: Waker::from(Arc::clone(&signal)),
             signal,
             encoding: ws.shared_encoding().map(Encoding::WebSocket),
-            wire: Mutex::new(Wire { ws: Some(ws), ended: None, receiver: None, is_receiving: false, sender: None }),
+            wire: Mutex::new(Wire {
+                ws: Some(ws),
+                ended: None,
+                received: Received::default(),
+                failed: None,
+                receiver: None,
+                is_receiving: false,
+                sender: None,
+            }),
             outbox: Mutex::default(),
             memberships: Mutex::default(),
             close: Mutex::default(),
@@ -101,19 +167,40 @@ impl Shared {
     /// Sends from any task.
     pub(crate) fn direct(&self, message: Outgoing) -> Result<Queued, DirectError> {
         let bounds = self.hub.config().outbox;
-        let put = self.outbox().put(message, bounds);
+        let mut outbox = self.outbox();
+        let before = outbox.bytes();
+        let put = outbox.put(message, bounds);
+        self.count_outbox(before, outbox.bytes());
+        drop(outbox);
         match put {
             Put::Queued(dropped) => {
                 self.signal.raise(OUTBOX);
+                self.dropped(Dropped::Older, dropped);
                 Ok(Queued { dropped })
             }
             Put::Full(message) => {
+                self.dropped(Dropped::Newest, 1);
                 if bounds.overflow == Overflow::Disconnect {
                     self.close(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "slow consumer"));
                 }
                 Err(DirectError::Full(Box::new(message)))
             }
             Put::Gone(message) => Err(DirectError::Gone(Box::new(message))),
+        }
+    }
+
+    fn count_outbox(&self, before: usize, after: usize) {
+        let level = &self.hub.metrics().handles.outbox_bytes;
+        match after.checked_sub(before) {
+            Some(more) => level.add(more as u64),
+            None => level.sub((before - after) as u64),
+        }
+    }
+
+    /// So many direct messages are not delivered.
+    pub(crate) fn dropped(&self, reason: Dropped, count: usize) {
+        if count > 0 {
+            self.hub.metrics().handles.dropped.of(reason).increment(count as u64);
         }
     }
 
@@ -139,51 +226,51 @@ impl Shared {
         if memberships.is_closed {
             return Err(JoinError::SessionEnded);
         }
-        let list = memberships.list.get_or_insert_default();
-        if list.iter().any(|(_, joined)| joined.room.name() == room.name()) {
+        if memberships.iter().any(|(_, joined)| joined.room.name() == room.name()) {
             return Err(JoinError::AlreadyJoined);
         }
-        if list.len() >= max {
+        if memberships.len() >= max {
             return Err(JoinError::TooManyRooms);
         }
-        let place = list.vacant_entry();
         let entrant = Entrant {
             signal: Arc::clone(&self.signal),
-            bit: room_bit(place.key()),
+            bit: room_bit(memberships.vacant()),
             encoding: self.encoding,
             present: Some(Present { session: self.id, identity: self.identity.clone() }),
             wants_presence: true,
         };
         let entered = room.enter(entrant, start)?;
-        place.insert(Membership { room: room.clone(), index: entered.index });
+        memberships.insert(Membership { room: room.clone(), index: entered.index });
         Ok(Joined { position: entered.position, gap: entered.gap })
     }
 
     pub(crate) fn leave(&self, name: &str) -> bool {
         let mut memberships = lock(&self.memberships);
-        let Some(list) = &mut memberships.list else { return false };
-        let found = list.iter().find(|(_, joined)| joined.room.name().as_str() == name).map(|(key, _)| key);
-        let Some(Membership { room, index }) = found.and_then(|key| list.try_remove(key)) else { return false };
+        let found = memberships.iter().find(|(_, joined)| joined.room.name().as_str() == name).map(|(place, _)| place);
+        let Some(Membership { room, index }) = found.and_then(|place| memberships.remove(place)) else { return false };
         room.depart(index);
         true
     }
 
     pub(crate) fn rooms(&self) -> Vec<Room> {
-        let memberships = lock(&self.memberships);
-        memberships.list.iter().flat_map(|list| list.iter()).map(|(_, joined)| joined.room.clone()).collect()
+        lock(&self.memberships).iter().map(|(_, joined)| joined.room.clone()).collect()
     }
 
-    /// What comes next from the room at `place`; and the room, where the session is to be told of it.
-    pub(crate) fn next_of(&self, place: usize) -> Option<(crate::room::Next, Room)> {
+    /// What comes next from the room at `place`, and where the room's bit is next used; `None` past the last place.
+    #[inline]
+    pub(crate) fn next_of(&self, place: usize) -> Option<(Next, usize)> {
         let memberships = lock(&self.memberships);
-        let joined = memberships.list.as_ref()?.get(place)?;
+        if place >= memberships.places() {
+            return None;
+        }
         // Under the lock, so that the place is not given to another meanwhile.
-        Some((joined.room.next(joined.index), joined.room.clone()))
+        let next = memberships.get(place).map_or(Next::UpToDate, |joined| joined.room.next(joined.index));
+        Some((next, place + ROOM_BITS as usize))
     }
 
-    /// One more than the highest place of a room.
-    pub(crate) fn places(&self) -> usize {
-        lock(&self.memberships).list.as_ref().map_or(0, |list| list.capacity())
+    /// The room at `place`.
+    pub(crate) fn room_at(&self, place: usize) -> Option<Room> {
+        lock(&self.memberships).get(place).map(|joined| joined.room.clone())
     }
 
     /// Leaves all rooms, and joins no more.
@@ -191,9 +278,11 @@ impl Shared {
         let list = {
             let mut memberships = lock(&self.memberships);
             memberships.is_closed = true;
-            memberships.list.take()
+            memberships.first.take().into_iter().chain(
+                memberships.others.take().into_iter().flat_map(|others| others.into_iter().map(|(_, joined)| joined)),
+            )
         };
-        for (_, Membership { room, index }) in list.into_iter().flat_map(|list| list.into_iter()) {
+        for Membership { room, index } in list {
             room.depart(index);
         }
     }
@@ -205,7 +294,12 @@ impl Wire {
     pub(crate) fn take(&mut self) -> Option<Result<Option<Message>, Error>> {
         let Some(ws) = &mut self.ws else { return Some(Ok(None)) };
         let taken = ws.try_recv();
-        if let Some(Ok(None) | Err(_)) = taken {
+        if let Some(Ok(Some(message))) = &taken {
+            self.received.messages += 1;
+            self.received.bytes += message.len() as u64;
+        }
+        if let Some(Ok(None) | Err(_)) = &taken {
+            self.failed = taken.as_ref().and_then(|taken| taken.as_ref().err()).map(Disconnect::of);
             self.ended = ws.ended().cloned();
             self.ws = None;
         }

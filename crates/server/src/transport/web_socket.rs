@@ -14,17 +14,20 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
+    time::Duration,
 };
 
-use bowline_core::{CloseCode, CloseFrame, stream::WebSocket};
+use bowline_core::{CloseCode, CloseFrame, connection::Ended, stream::WebSocket};
 
 use crate::{
     handler::{HandlerFuture, Outcome},
     io::Io,
+    listener::ConnectionSlot,
+    metrics::{Closed, Disconnect, Dropped, Open},
     room::Next,
-    session::{Shared, Wire},
-    signal::{ABORT, CLOSE, HANDLER, ROOM_BITS, ROOMS},
+    session::{Received, Shared, Wire},
+    signal::{ABORT, CLOSE, HANDLER, IO, IoWaker, OUTBOX, ROOMS},
 };
 
 /// Turns in one poll, after which others may run.
@@ -35,15 +38,33 @@ const MAX_READS: usize = 16;
 /// The future of a session's task.
 pub(crate) struct WebSocketTask {
     shared: Arc<Shared>,
+    /// What the socket and the timer wake.
+    io_waker: Waker,
+    work: Work,
+}
+
+/// What is to be done.
+struct Work {
     /// `None` once it has returned.
     handler: Option<HandlerFuture>,
     /// Rooms that have something, as bits.
     unread: u64,
+    /// The outbox has something.
+    has_direct: bool,
     /// What to close with once nothing waits any more.
     close: Option<Box<CloseFrame>>,
     /// The close was begun, so that what still waits can't be sent.
     is_closing: bool,
+    /// Why this end closed, if it did so first.
+    why: Option<Disconnect>,
+    /// The latest that was counted.
+    round_trip: Duration,
+    /// Counts it for as long as it lives.
+    held: Held,
 }
+
+/// What a session's connection holds for as long as it lives.
+pub(crate) type Held = (Open, Option<ConnectionSlot>);
 
 /// What a turn came to.
 enum Turn {
@@ -58,43 +79,99 @@ enum Turn {
 }
 
 impl WebSocketTask {
-    pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture) -> Self {
-        // The handler's first run is due.
-        shared.signal.raise(HANDLER);
-        Self { shared, handler: Some(handler), unread: 0, close: None, is_closing: false }
+    pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture, held: Held) -> Self {
+        // The handler's first run is due, and the socket is to be looked at.
+        shared.signal.raise(HANDLER | IO);
+        let io_waker = Waker::from(Arc::new(IoWaker(Arc::clone(&shared.signal))));
+        let work = Work {
+            handler: Some(handler),
+            unread: 0,
+            has_direct: false,
+            close: None,
+            is_closing: false,
+            why: None,
+            round_trip: Duration::ZERO,
+            held,
+        };
+        Self { shared, io_waker, work }
+    }
+}
+
+impl Work {
+    /// Takes note of what the signal says.
+    fn note(&mut self, shared: &Shared, bits: u64) {
+        self.unread |= bits & ROOMS;
+        self.has_direct |= bits & OUTBOX != 0;
+        if bits & CLOSE != 0
+            && let Some(frame) = shared.take_close()
+        {
+            self.because(if shared.hub.is_ready() { Disconnect::Application } else { Disconnect::Drain });
+            self.close.get_or_insert(frame);
+        }
+        if bits & ABORT != 0 {
+            self.because(Disconnect::Drain);
+            shared.wire().ws = None;
+        }
+        if bits & HANDLER != 0 {
+            self.run_handler(shared);
+        }
     }
 
-    fn run_handler(&mut self) {
+    fn run_handler(&mut self, shared: &Shared) {
         let Some(handler) = &mut self.handler else { return };
-        let waker = &self.shared.handler_waker;
+        let waker = &shared.handler_waker;
         // What it leaves behind when it panics is its own, and is dropped.
         let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(&mut Context::from_waker(waker))));
-        let frame = match polled {
+        let (frame, why) = match polled {
             Ok(Poll::Pending) => return,
-            Ok(Poll::Ready(outcome)) => end_of(&self.shared, outcome),
+            Ok(Poll::Ready(outcome)) => (end_of(shared, outcome), Disconnect::Application),
             Err(_) => {
-                tracing::error!(session = %self.shared.id, "the handler panicked");
-                CloseFrame::new(CloseCode::INTERNAL_ERROR, "")
+                tracing::error!(session = %shared.id, "the handler panicked");
+                shared.hub.metrics().handles.handler_panics.increment(1);
+                (CloseFrame::new(CloseCode::INTERNAL_ERROR, ""), Disconnect::Panic)
             }
         };
+        // One that returns since the connection is over has not ended it.
+        if shared.wire().ws.is_some() {
+            self.because(why);
+        }
         // It may hold the session, which may do what it likes when dropped.
         let handler = self.handler.take();
         drop(catch_unwind(AssertUnwindSafe(|| drop(handler))));
-        self.close.get_or_insert_with(|| Box::new(frame));
+        // What the handler closed with counts before how it ended.
+        let closed = shared.take_close();
+        self.close.get_or_insert_with(|| closed.unwrap_or_else(|| Box::new(frame)));
     }
 
-    fn turn(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Turn {
+    /// Remembers why this end closes, for the first reason there is.
+    fn because(&mut self, why: Disconnect) {
+        self.why.get_or_insert(why);
+    }
+
+    /// Only publications have come: they are written, and that is all, unless the socket is full.
+    #[inline]
+    fn turn_for_rooms(&mut self, shared: &Shared, cx: &mut Context<'_>) -> bool {
+        let mut wire = shared.wire();
+        wire.ws.as_mut().is_some_and(|ws| self.write(shared, ws, cx) && self.close.is_none() && ws.is_flushed())
+    }
+
+    fn turn(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Turn {
+        let wire = &mut *shared.wire();
+        count_received(shared, wire);
         let Some(ws) = &mut wire.ws else { return Turn::Over };
-        let is_done = self.write(ws, cx);
-        if ws.can_queue()
-            && let Some(sender) = wire.sender.take_if(|_| ws.can_queue())
-        {
-            if sender.will_wake(&self.shared.handler_waker) {
+        let is_done = self.write(shared, ws, cx);
+        if let Some(sender) = wire.sender.take_if(|_| ws.can_queue()) {
+            if sender.will_wake(&shared.handler_waker) {
                 return Turn::Handler;
             }
             sender.wake();
         }
-        if ws.poll_ready(cx).is_pending() {
+        let is_pending = ws.poll_ready(cx).is_pending();
+        if let Some(took) = ws.round_trip().filter(|took| *took != self.round_trip) {
+            self.round_trip = took;
+            shared.hub.metrics().record_round_trip(took);
+        }
+        if is_pending {
             return if is_done { Turn::Wait } else { Turn::Again };
         }
         if self.handler.is_none() {
@@ -104,7 +181,7 @@ impl WebSocketTask {
         }
         if std::mem::take(&mut wire.is_receiving) {
             match &wire.receiver {
-                Some(receiver) if !receiver.will_wake(&self.shared.handler_waker) => receiver.wake_by_ref(),
+                Some(receiver) if !receiver.will_wake(&shared.handler_waker) => receiver.wake_by_ref(),
                 _ => return Turn::Handler,
             }
         }
@@ -112,25 +189,28 @@ impl WebSocketTask {
     }
 
     /// Writes what waits. Whether that is all that can be done now: else the budget of a turn has run out.
-    fn write(&mut self, ws: &mut WebSocket<Io>, cx: &mut Context<'_>) -> bool {
+    #[inline]
+    fn write(&mut self, shared: &Shared, ws: &mut WebSocket<Io>, cx: &mut Context<'_>) -> bool {
         let mut reads = MAX_READS;
         loop {
-            self.queue_direct(ws);
+            if self.has_direct {
+                self.queue_direct(shared, ws);
+            }
             while self.unread != 0 && ws.is_flushed() && !self.is_closing {
                 if reads == 0 {
                     return false;
                 }
                 reads -= 1;
-                self.serve_room(ws, cx);
+                self.serve_room(shared, ws, cx);
             }
             if ws.poll_write_queued(cx).is_pending() {
                 return true;
             }
-            if self.unread == 0 || self.is_closing {
+            if (self.unread == 0 && !self.has_direct) || self.is_closing {
                 break;
             }
         }
-        if let Some(frame) = self.close.take_if(|_| self.shared.outbox().is_empty()) {
+        if let Some(frame) = self.close.take() {
             self.is_closing = true;
             ws.start_close(*frame);
             let _ = ws.poll_write_queued(cx);
@@ -139,63 +219,93 @@ impl WebSocketTask {
     }
 
     /// Direct messages go first, as far as there is room.
-    fn queue_direct(&mut self, ws: &mut WebSocket<Io>) {
-        let mut outbox = self.shared.outbox();
-        while !outbox.is_empty() && ws.can_queue() && ws.may_send() {
-            if let Some(message) = outbox.take() {
-                // It may be sent, so it is taken.
-                drop(ws.queue(message));
-            }
+    fn queue_direct(&mut self, shared: &Shared, ws: &mut WebSocket<Io>) {
+        let mut outbox = shared.outbox();
+        let before = outbox.bytes();
+        while ws.can_queue()
+            && ws.may_send()
+            && let Some(message) = outbox.take()
+        {
+            // It may be sent, so it is taken.
+            drop(ws.queue(message));
         }
+        self.has_direct = !outbox.is_empty() && ws.may_send();
+        shared.hub.metrics().handles.outbox_bytes.sub((before - outbox.bytes()) as u64);
     }
 
-    /// One read of the log of the next room that has something.
-    fn serve_room(&mut self, ws: &mut WebSocket<Io>, cx: &mut Context<'_>) {
+    /// One read of the log of each room that shares the first bit, of those that have something.
+    #[inline]
+    fn serve_room(&mut self, shared: &Shared, ws: &mut WebSocket<Io>, cx: &mut Context<'_>) {
         if !ws.may_send() {
             self.unread = 0;
             return;
         }
-        let first = self.unread.trailing_zeros();
-        // Where many rooms share a bit, each is looked at.
+        let bit = self.unread.trailing_zeros();
+        let mut place = bit as usize;
         let mut is_done = true;
-        for place in (first as usize..self.shared.places()).step_by(ROOM_BITS as usize) {
-            if !ws.is_flushed() {
-                is_done = false;
-                break;
-            }
-            let Some((next, room)) = self.shared.next_of(place) else { continue };
+        while let Some((next, following)) = shared.next_of(place) {
             is_done &= matches!(next, Next::UpToDate);
             match next {
                 Next::UpToDate => {}
-                Next::Encoded(bytes, _) => drop(ws.write_encoded(cx, bytes)),
+                Next::Encoded(bytes, count) => {
+                    self.held.0.delivered(count, bytes.len());
+                    drop(ws.write_encoded(cx, bytes));
+                }
                 Next::Message(_, message) | Next::Presence(message) => drop(ws.queue(message)),
                 Next::Gap(gap) => {
-                    if let Some(message) = (self.shared.hub.config().gap_message)(&room, &gap) {
-                        drop(ws.queue(message));
-                    }
+                    let room = shared.room_at(place);
+                    let message = room.and_then(|room| (shared.hub.config().gap_message)(&room, &gap));
+                    drop(message.map(|message| ws.queue(message)));
                 }
                 Next::Disconnect(_) => {
                     self.unread = 0;
+                    self.because(Disconnect::Slow);
                     self.close = Some(Box::new(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "slow consumer")));
                     return;
                 }
             }
+            place = following;
+            if !ws.is_flushed() {
+                is_done = false;
+                break;
+            }
         }
         if is_done {
-            self.unread &= !(1 << first);
+            self.unread &= !(1 << bit);
         }
     }
+}
 
-    /// The connection is over: nobody can be told anything any more.
-    fn end(&mut self) {
-        self.shared.leave_all();
-        self.shared.outbox().close();
-        self.shared.hub.forget(self.shared.id);
-        let mut wire = self.shared.wire();
-        let waiting = [wire.receiver.take(), wire.sender.take()];
-        drop(wire);
-        waiting.into_iter().flatten().for_each(std::task::Waker::wake);
+/// What the handler has received since it was last counted.
+fn count_received(shared: &Shared, wire: &mut Wire) {
+    let Received { messages, bytes } = std::mem::take(&mut wire.received);
+    if messages > 0 {
+        let handles = &shared.hub.metrics().handles;
+        handles.received.increment(messages);
+        handles.received_bytes.increment(bytes);
     }
+}
+
+/// The connection is over: nobody can be told anything any more. `why` is this end's reason, if it closed first.
+fn end(shared: &Shared, why: Option<Disconnect>) {
+    shared.leave_all();
+    let handles = &shared.hub.metrics().handles;
+    let (unsent, bytes) = shared.outbox().close();
+    handles.outbox_bytes.sub(bytes as u64);
+    shared.dropped(Dropped::Ended, unsent);
+    let is_new = shared.hub.forget(shared.id);
+    let mut wire = shared.wire();
+    count_received(shared, &mut wire);
+    wire.ws = None;
+    if is_new {
+        let closed_by = wire.ended.as_ref().map_or(Disconnect::Lost, |_| Disconnect::Peer);
+        handles.disconnects.of(why.or(wire.failed).unwrap_or(closed_by)).increment(1);
+        let frame = wire.ended.as_ref().and_then(Ended::frame);
+        handles.closes.of(Closed::of(frame.map(CloseFrame::code))).increment(1);
+    }
+    let waiting = [wire.receiver.take(), wire.sender.take()];
+    drop(wire);
+    waiting.into_iter().flatten().for_each(Waker::wake);
 }
 
 fn end_of(shared: &Shared, outcome: Outcome) -> CloseFrame {
@@ -213,36 +323,29 @@ impl Future for WebSocketTask {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        let shared = Arc::clone(&this.shared);
+        let Self { shared, io_waker, work } = self.get_mut();
+        let io = &mut Context::from_waker(io_waker);
         shared.signal.register(cx.waker());
+        let bits = shared.signal.take();
+        work.note(shared, bits);
+        if bits & !ROOMS == 0 && work.turn_for_rooms(shared, io) {
+            return Poll::Pending;
+        }
         for _ in 0..MAX_TURNS {
-            let bits = shared.signal.take();
-            this.unread |= bits & ROOMS;
-            if bits & CLOSE != 0
-                && let Some(frame) = shared.take_close()
-            {
-                this.close.get_or_insert(frame);
-            }
-            if bits & ABORT != 0 {
-                shared.wire().ws = None;
-            }
-            if bits & HANDLER != 0 {
-                this.run_handler();
-            }
-            let turn = this.turn(&mut shared.wire(), cx);
-            match turn {
-                Turn::Handler => this.run_handler(),
+            match work.turn(shared, io) {
+                Turn::Handler => work.run_handler(shared),
                 Turn::Again => {}
                 Turn::Wait => return Poll::Pending,
                 Turn::Over => {
-                    this.end();
-                    this.run_handler();
-                    return if this.handler.is_some() { Poll::Pending } else { Poll::Ready(()) };
+                    end(shared, work.why);
+                    work.run_handler(shared);
+                    return if work.handler.is_some() { Poll::Pending } else { Poll::Ready(()) };
                 }
             }
+            let bits = shared.signal.take();
+            work.note(shared, bits);
         }
-        cx.waker().wake_by_ref();
+        shared.signal.raise(IO);
         Poll::Pending
     }
 }
@@ -250,6 +353,6 @@ impl Future for WebSocketTask {
 /// However the task ends, as when its runtime is shut down, the session ends with it.
 impl Drop for WebSocketTask {
     fn drop(&mut self) {
-        self.end();
+        end(&self.shared, self.work.why);
     }
 }

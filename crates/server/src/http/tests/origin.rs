@@ -1,7 +1,10 @@
 //! Threat H11: whose pages may ask.
 
 use super::{parts, peer};
-use crate::http::{Origin, OriginPolicy, Peer};
+use crate::{
+    http::{Origin, OriginPolicy},
+    listener::ConnectionInfo,
+};
 
 /// The request's host, whether it came over TLS, its origin, and whether that is the same.
 const SAME_ORIGIN: &[(&str, bool, &str, bool)] = &[
@@ -138,8 +141,9 @@ fn a_list_is_only_what_it_lists() {
     assert!(error.to_string().contains("\"https://b/\""), "{error}");
 }
 
-/// The target, the peer, whether proxies are trusted, further headers, and whether `https://example.com` is the same origin.
-type Behind = (&'static str, Option<Peer>, bool, &'static [(&'static str, &'static str)], bool);
+/// The target, the peer, whether proxies are trusted, further headers, and whether `https://example.com` is the same
+/// origin.
+type Behind = (&'static str, Option<ConnectionInfo>, bool, &'static [(&'static str, &'static str)], bool);
 
 #[test]
 fn the_scheme_is_the_listeners_unless_proxies_are_trusted() {

@@ -68,6 +68,6 @@ fn subprotocol_tokens() {
 
 #[test]
 fn the_peer_is_what_the_server_says() {
-    assert_eq!(parts("/", &[], None).peer(), None);
-    assert!(parts("/", &[], peer(true)).peer().is_some_and(|peer| peer.is_tls));
+    assert_eq!(parts("/", &[], None).connection(), None);
+    assert!(parts("/", &[], peer(true)).connection().is_some_and(|connection| connection.is_tls()));
 }

@@ -1,0 +1,57 @@
+//! What a request for a room asks: from where on, and how.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, header::ACCEPT, request::Parts};
+
+use super::{RequestExt as _, collect::malformed, guards::Turned};
+use crate::room::Start;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// The longest that a poll is held: RFC 6202 §5.5 takes 30 s for safe, less some for the way.
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(25);
+
+/// From where on the room is wanted: after `Last-Event-ID`, else after `since`, else the last `history`, else what
+/// comes from now on. The header is first because an `EventSource` that comes back still has the `since` that it began
+/// with in its address.
+pub(super) fn start(request: &Parts) -> Result<Start, Turned> {
+    let header = request.headers.get(LAST_EVENT_ID).map(|value| value.to_str().unwrap_or("?"));
+    let header = header.filter(|id| !id.is_empty());
+    let since = request.query("since");
+    if let Some(position) = header.or(since.as_deref()).filter(|position| !position.is_empty()) {
+        let parsed = position.parse().map(Start::After);
+        return parsed.map_err(|_| malformed("since and Last-Event-ID are the id of an event: <epoch>-<offset>.\n"));
+    }
+    match request.query("history") {
+        None => Ok(Start::Newest),
+        Some(count) => match number(&count) {
+            Some(count) => Ok(Start::Last(count)),
+            None => Err(malformed("history is a number of publications.\n")),
+        },
+    }
+}
+
+/// How long a poll may be held: `wait` in seconds, at most [`MAX_WAIT`]; not at all without it.
+pub(super) fn wait(request: &Parts) -> Result<Duration, Turned> {
+    match request.query("wait") {
+        None => Ok(Duration::ZERO),
+        Some(seconds) => match number(&seconds) {
+            Some(seconds) => Ok(Duration::from_secs(seconds).min(MAX_WAIT)),
+            None => Err(malformed("wait is a number of seconds.\n")),
+        },
+    }
+}
+
+/// Whether the client asks for an event stream by name; `*/*`, as curl sends it, doesn't.
+pub(super) fn wants_event_stream(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut types = lines.flat_map(|line| line.split(',')).filter_map(|range| range.split(';').next());
+    types.any(|name| name.trim_matches([' ', '\t']).eq_ignore_ascii_case("text/event-stream"))
+}
+
+/// Digits only, and at most so many that it can't run over.
+fn number(text: &str) -> Option<u64> {
+    let is_number = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { text.parse().ok() } else { None }
+}

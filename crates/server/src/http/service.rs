@@ -1,0 +1,264 @@
+//! The hub's addresses as a tower service.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{ALLOW, CONNECTION},
+    request::Parts,
+};
+use http_body::Body as HttpBody;
+use hyper::upgrade::OnUpgrade;
+use tower_service::Service;
+
+use super::{
+    Body, Guards,
+    authorize::refusal,
+    cors::{self, Cors},
+    guards::{Turned, origin_of, retry_after},
+    room::forbidden,
+    route::{Route, not_found},
+    upgrade::Ask,
+};
+use crate::{hub::Hub, metrics::Refused, transport::Pace};
+
+/// The hub's addresses as a tower `Service`: to be nested into axum (`nest_service`), or served by hyper. Cheap to clone.
+///
+/// - `GET /ws`: a WebSocket, with the hub's handler.
+/// - `GET /rooms/{room}` with an upgrade: a WebSocket that is in the room, gets what is published there, and publishes
+///   what it sends.
+/// - `GET /rooms/{room}` with `Accept: text/event-stream`: the room as an event stream, for `EventSource` and curl.
+/// - `GET /rooms/{room}` else: a long poll, held for `wait` seconds (at most 25, default 0) until there is something. The
+///   answer is an event stream that ends, or 204 if nothing came; `Bowline-Position` says from where to ask on.
+/// - `POST /rooms/{room}`: publishes the body, with `Content-Type: application/octet-stream` as bytes, else as text; with
+///   an `Idempotency-Key` once. The answer is JSON, `{"position":"…","duplicate":false}`.
+///
+/// All have one cursor, the `id` of an event: `Last-Event-ID`, or `since` in the query, goes on after it; else `history`
+/// is how many of the room's latest publications come first. A WebSocket is opened by HTTP/1.1's upgrade or HTTP/2's
+/// extended CONNECT (RFC 8441). Errors have a text that says what to do.
+#[derive(Clone)]
+pub struct HubService(Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) hub: Hub,
+    pub(super) guards: Guards,
+    pub(super) pace: Pace,
+    pub(super) subprotocols: Arc<[Box<str>]>,
+    mount: Box<str>,
+}
+
+impl Hub {
+    /// Its addresses as a tower `Service`. What requests have to pass is `guards`' to say.
+    #[must_use]
+    pub fn service(&self, guards: Guards) -> HubService {
+        let pace = Pace {
+            heartbeat: Duration::from_secs(15),
+            max_age: Duration::from_secs(3_600),
+            retry: Duration::from_secs(1),
+        };
+        HubService(Arc::new(Inner { hub: self.clone(), guards, pace, subprotocols: Arc::default(), mount: "".into() }))
+    }
+}
+
+impl HubService {
+    /// What comes before `/ws` and `/rooms/{room}` in the paths that it sees. Default nothing: axum's `nest_service`
+    /// takes its prefix off. At other paths it answers 404.
+    #[must_use]
+    pub fn mount(self, path: &str) -> Self {
+        self.with(|inner| inner.mount = path.trim_end_matches('/').into())
+    }
+
+    /// The subprotocols that the hub's handler speaks, best first; the first that a client offers is chosen (RFC 6455
+    /// §1.9). A client that offers none of them is taken without. Default none.
+    #[must_use]
+    pub fn subprotocols<S: Into<Box<str>>>(self, names: impl IntoIterator<Item = S>) -> Self {
+        self.with(|inner| inner.subprotocols = names.into_iter().map(Into::into).collect())
+    }
+
+    /// After how long without an event an event stream has a comment, so that nothing on the way takes it for dead.
+    /// Default 15 s; at least 10 ms.
+    #[must_use]
+    pub fn heartbeat(self, interval: Duration) -> Self {
+        self.with(|inner| inner.pace.heartbeat = interval.max(Duration::from_millis(10)))
+    }
+
+    /// After how long an event stream ends; its client is told to come back a second later, and misses nothing. Default
+    /// 1 h, so that a request isn't authorized for ever.
+    #[must_use]
+    pub fn max_stream_age(self, age: Duration) -> Self {
+        self.with(|inner| inner.pace.max_age = age)
+    }
+
+    fn with(self, set: impl FnOnce(&mut Inner)) -> Self {
+        let mut inner = Arc::try_unwrap(self.0).unwrap_or_else(|shared| shared.copy());
+        set(&mut inner);
+        Self(Arc::new(inner))
+    }
+}
+
+impl fmt::Debug for HubService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubService")
+            .field("guards", &self.0.guards)
+            .field("mount", &self.0.mount)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<B> Service<Request<B>> for HubService
+where
+    B: HttpBody + Send + 'static,
+    B::Data: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let inner = Arc::clone(&self.0);
+        // Out of the extensions, which the application may keep.
+        let upgrade = hyper::upgrade::on(&mut request);
+        let (parts, body) = request.into_parts();
+        Box::pin(async move { Ok(inner.respond(parts, body, upgrade).await) })
+    }
+}
+
+impl Inner {
+    fn copy(&self) -> Self {
+        Self {
+            hub: self.hub.clone(),
+            guards: self.guards.clone(),
+            pace: self.pace,
+            subprotocols: Arc::clone(&self.subprotocols),
+            mount: self.mount.clone(),
+        }
+    }
+
+    async fn respond<B: HttpBody>(&self, parts: Parts, body: B, upgrade: OnUpgrade) -> Response<Body> {
+        let origin = origin_of(&parts);
+        let asked = Asked::of(&parts);
+        let (mut response, is_foreign) = match self.answer(parts, body, upgrade).await {
+            Ok(response) => (response, false),
+            Err(turned) => {
+                self.hub.metrics().handles.refused.of(turned.reason).increment(1);
+                (asked.turned(turned.refusal), turned.reason == Refused::Origin)
+            }
+        };
+        let origin = origin.filter(|_| !is_foreign);
+        let headers = response.headers_mut();
+        if !asked.is_web_socket {
+            self.guards.decorate(origin.as_ref(), headers);
+        }
+        headers.insert(NOSNIFF, HeaderValue::from_static("nosniff"));
+        response
+    }
+
+    async fn answer<B: HttpBody>(&self, parts: Parts, body: B, upgrade: OnUpgrade) -> Result<Response<Body>, Turned> {
+        self.guards.check(&parts)?;
+        let path = parts.uri.path().strip_prefix(&*self.mount).ok_or_else(not_found)?;
+        let route = Route::parse(path)?;
+        if parts.method == Method::OPTIONS {
+            return Ok(options(&parts, &route));
+        }
+        let ask = Ask::of(&parts)?;
+        check_method(&parts.method, &route, ask)?;
+        if !self.hub.is_ready() {
+            return Err(draining());
+        }
+        let parts = Arc::new(parts);
+        let mut grant = self.guards.ask(&parts).await?;
+        let mut parts = Arc::unwrap_or_clone(parts);
+        parts.extensions.extend(std::mem::take(&mut grant.extensions));
+        match route {
+            Route::Session => self.open_session(parts, ask, upgrade, grant),
+            Route::Room(name) if parts.method != Method::POST && !grant.may_join(&name) => {
+                Err(forbidden("You may not join this room.\n"))
+            }
+            Route::Room(name) if ask.is_some() => self.open_room(parts, ask, upgrade, grant, name),
+            Route::Room(name) => {
+                let mut response = if parts.method == Method::POST {
+                    self.publish(&parts, body, name, &grant).await?
+                } else {
+                    self.read_room(&parts, name).await?
+                };
+                response.headers_mut().extend(grant.headers);
+                Ok(response)
+            }
+        }
+    }
+}
+
+/// What of a request its refusal depends on.
+#[derive(Clone, Copy)]
+struct Asked {
+    is_http1: bool,
+    is_web_socket: bool,
+}
+
+impl Asked {
+    fn of(request: &Parts) -> Self {
+        let is_web_socket = !matches!(Ask::of(request), Ok(None));
+        Self { is_http1: request.version < Version::HTTP_2, is_web_socket }
+    }
+
+    fn turned(self, refusal: bowline_core::handshake::Refusal) -> Response<Body> {
+        let mut response = refusal.into_http().map(Body::from);
+        // H7: what follows a refused upgrade on its connection must not be read as a request. Others need not end
+        // theirs, and HTTP/2 knows no such header (RFC 9113 §8.2.2).
+        if !(self.is_http1 && self.is_web_socket) {
+            response.headers_mut().remove(CONNECTION);
+        }
+        response
+    }
+}
+
+const NOSNIFF: HeaderName = HeaderName::from_static("x-content-type-options");
+
+fn options(request: &Parts, route: &Route) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let methods = HeaderValue::from_static(route.methods());
+    if cors::is_preflight(request) {
+        Cors::preflight(response.headers_mut(), methods);
+    } else {
+        response.headers_mut().insert(ALLOW, methods);
+    }
+    response
+}
+
+fn check_method(method: &Method, route: &Route, ask: Option<Ask>) -> Result<(), Turned> {
+    let fits = match ask {
+        Some(Ask::ExtendedConnect) => true,
+        Some(Ask::Upgrade) => method == Method::GET,
+        None => {
+            method == Method::GET || (*route != Route::Session && (method == Method::HEAD || method == Method::POST))
+        }
+    };
+    if fits {
+        return Ok(());
+    }
+    let text = "This address doesn't take this method.\n";
+    let wrong = refusal(StatusCode::METHOD_NOT_ALLOWED, text);
+    // Fails for headers of the handshake's own only.
+    let told = wrong.clone().header(ALLOW, HeaderValue::from_static(route.methods()));
+    Err(Turned::new(Refused::NotFound, told.unwrap_or(wrong)))
+}
+
+/// 503, with a time that differs from client to client, so that they don't all come back at once.
+pub(super) fn draining() -> Turned {
+    let wait = Duration::from_secs(rand::random_range(1..=5));
+    let text = "The server is going down. Come back, and you will find another.\n";
+    Turned::new(Refused::Draining, retry_after(refusal(StatusCode::SERVICE_UNAVAILABLE, text), wait))
+}

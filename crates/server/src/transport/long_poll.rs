@@ -1,0 +1,84 @@
+//! A room by long polling: an event stream that ends as soon as there was something.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::sleep;
+
+use super::events::append_gap;
+use crate::{
+    hub::Hub,
+    metrics::{Open, Transport},
+    room::{Position, Read, Reader},
+};
+
+/// Where an answer ends that has more to come: in bytes, past which the block that it is in is the last.
+const MAX_ANSWER: usize = 256 << 10;
+
+/// What a poll is answered with.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// Whole events, as the room's log has them; none if nothing came.
+    pub(crate) blocks: Vec<Bytes>,
+    /// From where to ask on.
+    pub(crate) position: Position,
+}
+
+/// Waits for something to read, at most so long, and takes what is there: at most some 320 KiB, the rest is for the
+/// next poll. The room's log is the answer's buffer, so an answer that is lost loses nothing: the client asks again
+/// with the same position.
+///
+/// # Cancel safety
+/// Dropping it leaves the room.
+pub(crate) async fn poll(mut reader: Reader, wait: Duration, hub: &Hub) -> Answer {
+    let open = Open::new(hub.metrics(), Transport::LongPoll);
+    let stopping = hub.stopping().begins();
+    let mut answer = Taken::default();
+    let first = match reader.try_read() {
+        None if wait.is_zero() || !hub.is_ready() => None,
+        None => tokio::select! {
+            read = reader.read() => Some(read),
+            () = sleep(wait) => None,
+            // The client asks again, elsewhere.
+            () = stopping => None,
+        },
+        read => read,
+    };
+    let mut next = first;
+    while let Some(read) = next {
+        if !answer.take(read, &open) || answer.bytes >= MAX_ANSWER {
+            break;
+        }
+        next = reader.try_read();
+    }
+    Answer { blocks: answer.blocks, position: reader.position() }
+}
+
+#[derive(Default)]
+struct Taken {
+    blocks: Vec<Bytes>,
+    bytes: usize,
+}
+
+impl Taken {
+    /// Whether there may be more.
+    fn take(&mut self, read: Read, open: &Open) -> bool {
+        let (bytes, goes_on) = match read {
+            Read::Encoded { bytes, count } => {
+                open.delivered(count, bytes.len());
+                (bytes, true)
+            }
+            Read::Gap(gap) => (gap_event(gap), true),
+            Read::Disconnect(gap) => (gap_event(gap), false),
+        };
+        self.bytes += bytes.len();
+        self.blocks.push(bytes);
+        goes_on
+    }
+}
+
+fn gap_event(gap: crate::room::Gap) -> Bytes {
+    let mut out = Vec::new();
+    append_gap(&mut out, gap);
+    out.into()
+}

@@ -1,0 +1,154 @@
+//! POST: what is published, and what isn't.
+
+use bowline_core::{Limits, Message, connection::Config};
+use bowline_server::{
+    http::{Guards, RateLimit},
+    room::{Entry, RoomOptions, SlowConsumer, Start},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::support::{Server, hub, hub_with, room};
+
+#[tokio::test]
+async fn text_and_bytes_reach_the_room() {
+    let hub = hub(RoomOptions::default());
+    let server = Server::hub(&hub).await;
+    let mut reader = room(&hub, "a").subscribe(Start::Newest).unwrap();
+    let octets = [("content-type", "Application/Octet-Stream; x=y")];
+    let table: [(&[_], &[u8], Message); 5] = [
+        (&[], b"hello", "hello".into()),
+        (&[("content-type", "application/json")], b"{}", "{}".into()),
+        (&[], b"", "".into()),
+        (&octets, b"\xff\0", Message::from(&b"\xff\0"[..])),
+        (&octets, b"text", Message::from(&b"text"[..])),
+    ];
+    for (headers, body, expected) in table {
+        let answer = server.ask("POST", "/rooms/a", headers, body).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        let Entry::Publication(position, message) = reader.read().await else { panic!("a publication") };
+        assert_eq!(message, expected);
+        assert_eq!(answer.json(), serde_json::json!({ "position": position.to_string(), "duplicate": false }));
+        assert_eq!(answer.header("bowline-position"), Some(&*position.to_string()));
+    }
+    let answer = server.ask("POST", "/rooms/a", &[], &b"\xff"[..]).await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("octet-stream"));
+    assert_eq!(reader.try_read(), None);
+}
+
+#[tokio::test]
+async fn the_same_key_publishes_once() {
+    let hub = hub(RoomOptions::default());
+    let server = Server::hub(&hub).await;
+    let mut reader = room(&hub, "a").subscribe(Start::Newest).unwrap();
+    let key = [("idempotency-key", "k-1")];
+    let first = server.ask("POST", "/rooms/a", &key, "x").await.json();
+    let second = server.ask("POST", "/rooms/a", &key, "x").await.json();
+    assert_eq!((&first["duplicate"], &second["duplicate"]), (&false.into(), &true.into()));
+    assert_eq!(first["position"], second["position"]);
+    assert!(matches!(reader.try_read(), Some(Entry::Publication(..))));
+    assert_eq!(reader.try_read(), None);
+    let (fits, over) = ("k".repeat(255), "k".repeat(256));
+    for (keys, status) in [
+        (&[("idempotency-key", &*fits)][..], 200),
+        (&[("idempotency-key", &*over)], 400),
+        (&[("idempotency-key", "")], 400),
+        (&[key[0], key[0]], 400),
+    ] {
+        assert_eq!(server.ask("POST", "/rooms/a", keys, "x").await.status, status, "{keys:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_1_mib_passes_and_one_byte_more_is_413() {
+    const MIB: usize = 1 << 20;
+    let options = RoomOptions::default().max_log_bytes(2 * MIB);
+    let server = Server::hub(&hub(options)).await;
+    for (len, status) in [(MIB - 1, 200), (MIB, 200), (MIB + 1, 413)] {
+        assert_eq!(server.ask("POST", "/rooms/a", &[], vec![b'x'; len]).await.status, status, "{len}");
+    }
+}
+
+/// A server that answers before it has read everything is heard.
+#[tokio::test]
+async fn a_length_that_is_too_much_is_refused_before_the_body_comes() {
+    let server = Server::hub(&hub(RoomOptions::default())).await;
+    let mut tcp = TcpStream::connect(server.address).await.unwrap();
+    let head = "POST /rooms/a HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n";
+    tcp.write_all(head.as_bytes()).await.unwrap();
+    let mut start = [0; 12];
+    tcp.read_exact(&mut start).await.unwrap();
+    assert_eq!(&start, b"HTTP/1.1 413");
+}
+
+#[tokio::test]
+async fn a_body_without_a_length_is_counted_as_it_comes() {
+    let config = Config::default().limits(Limits::default().max_message_size(8));
+    let hub = hub_with(RoomOptions::default(), 9, config);
+    let server = Server::hub(&hub).await;
+    let chunked = |chunks: &str| {
+        format!("POST /rooms/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}")
+    };
+    for (chunks, status) in
+        [("4\r\nabcd\r\n4\r\nefgh\r\n0\r\n\r\n", "200"), ("4\r\nabcd\r\n5\r\nefghi\r\n0\r\n\r\n", "413")]
+    {
+        let answer = server.raw(&chunked(chunks)).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    // One that breaks off publishes nothing.
+    let broken = server.raw(&chunked("4\r\nabcd\r\nx\r\n")).await;
+    assert!(broken.starts_with("HTTP/1.1 400 "), "{broken}");
+    assert_eq!(room(&hub, "a").position().offset, 1);
+}
+
+#[tokio::test]
+async fn f10_an_encoded_body_is_415() {
+    let server = Server::hub(&hub(RoomOptions::default())).await;
+    for (encoding, status) in
+        [("identity", 200), ("Identity", 200), ("gzip", 415), ("identity, gzip", 415), ("br", 415)]
+    {
+        let answer = server.ask("POST", "/rooms/a", &[("content-encoding", encoding)], "x").await;
+        assert_eq!(answer.status, status, "{encoding}");
+        assert_eq!(answer.header("accept-encoding"), (status == 415).then_some("identity"));
+    }
+}
+
+#[tokio::test]
+async fn past_its_rate_an_address_is_429() {
+    let guards = Guards::new().post_rate(RateLimit::new().messages(1, 2));
+    let server = Server::guarded(&hub(RoomOptions::default()), guards).await;
+    for status in [200, 200, 429] {
+        let answer = server.ask("POST", "/rooms/a", &[], "x").await;
+        assert_eq!((answer.status, answer.headers.contains_key("retry-after")), (status, status == 429));
+    }
+}
+
+#[tokio::test]
+async fn what_the_room_does_not_take_is_told() {
+    let hub = hub(RoomOptions::default().max_log_bytes(4));
+    let server = Server::hub(&hub).await;
+    assert_eq!(server.ask("POST", "/rooms/a", &[], "1234").await.status, 200);
+    let answer = server.ask("POST", "/rooms/a", &[], "12345").await;
+    assert_eq!(answer.status, 413, "{}", answer.text());
+}
+
+/// A room that pushes back lets a publication wait; once its slow member is gone it goes on.
+#[tokio::test]
+async fn a_room_that_pushes_back_makes_a_post_wait() {
+    let hub = hub(RoomOptions::default().max_log_count(1).slow_consumer(SlowConsumer::Backpressure));
+    let server = Server::hub(&hub).await;
+    let room = room(&hub, "a");
+    let slow = room.subscribe(Start::Newest).unwrap();
+    assert_eq!(server.ask("POST", "/rooms/a", &[], "1").await.status, 200);
+    let waits = server.ask("POST", "/rooms/a", &[], "2");
+    let leaves = async {
+        // Once it waits, which nothing tells, or before: the outcome is the same.
+        tokio::task::yield_now().await;
+        drop(slow);
+    };
+    let (answer, ()) = tokio::join!(waits, leaves);
+    assert_eq!(answer.status, 200);
+}
