@@ -177,3 +177,14 @@ async fn places_come_free_again() {
         closed(&mut client).await;
     }
 }
+
+#[tokio::test]
+async fn a_message_larger_than_the_log_is_1009() {
+    let server = Server::start("broadcast", &["--max-log-bytes", "1KiB"]).await;
+    let mut client = server.client_at("/a").await;
+    assert_echo(&mut client, Message::binary(vec![1; 1024])).await;
+    send(&mut client, &Message::binary(vec![1; 1025])).await;
+    let frame = closed(&mut client).await.expect("a code");
+    assert_eq!(u16::from(frame.code), 1009);
+    assert!(frame.reason.contains("max_log_bytes"), "{}", frame.reason);
+}
