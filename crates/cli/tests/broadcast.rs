@@ -156,6 +156,7 @@ async fn a_signal_closes_all_with_1001_and_a_second_exits_at_once() {
     for client in &mut clients {
         assert_eq!(closed(client).await.map(|frame| u16::from(frame.code)), Some(1001));
     }
+    drop(clients);
     server.said("closing every connection").await;
     assert_eq!(server.ended().await.code(), Some(0));
 

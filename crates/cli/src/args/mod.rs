@@ -70,7 +70,7 @@ Ctrl-C or SIGTERM closes every connection with 1001 (going away); a second one e
 
 const SERVE_EXAMPLES: &str = "\
 Addresses:
-  /rooms/{room}     with an upgrade a WebSocket in the room; else an event stream, a long poll, or POST
+  /rooms/{room}     a WebSocket in the room; without an upgrade an event stream, a long poll, POST
   /echo, /ws        a WebSocket that sends every message back
   /metrics, /healthz, /readyz, and / to try a room in the browser
 

@@ -77,6 +77,12 @@ fn flag(setting: &'static Setting, defaults: &Settings) -> Arg {
         .value_parser(check)
         .help_heading(setting.heading)
         .help(help);
+    // As the other commands have them.
+    let arg = match setting.flag {
+        "listen" => arg.short('l'),
+        "threads" => arg.short('t'),
+        _ => arg,
+    };
     match setting.form {
         Form::List => arg.action(ArgAction::Append),
         Form::Switch => arg.num_args(0..=1).default_missing_value("true"),
