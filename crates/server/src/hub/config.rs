@@ -7,6 +7,7 @@ use bowline_core::{Message, connection::Config};
 use super::Hub;
 use crate::{
     handler::{ErasedHandler, Handler, erase},
+    http::RateLimit,
     room::{Gap, Patterns, Room, RoomOptions},
     session::{OutboxBounds, Overflow},
 };
@@ -24,6 +25,7 @@ pub(crate) struct HubConfig {
     pub(crate) max_rooms_per_session: usize,
     pub(crate) max_sessions: usize,
     pub(crate) outbox: OutboxBounds,
+    pub(crate) rate: Option<RateLimit>,
     pub(crate) gap_message: GapMessage,
 }
 
@@ -37,6 +39,7 @@ impl Default for HubConfig {
             max_rooms_per_session: 128,
             max_sessions: 1_000_000,
             outbox: OutboxBounds { count: 1_024, bytes: 256 << 10, overflow: Overflow::DropNewest },
+            rate: None,
             gap_message: gap_as_json,
         }
     }
@@ -126,6 +129,15 @@ impl HubBuilder {
     #[must_use]
     pub const fn overflow(mut self, overflow: Overflow) -> Self {
         self.config.outbox.overflow = overflow;
+        self
+    }
+
+    /// Bounds how many messages and bytes a second a session may send. Default none: an application knows what its clients
+    /// do. Past it the session is closed with 1008 and the reason `rate limit`, and the message over it is not received.
+    /// Worst-case memory: 100 B a session.
+    #[must_use]
+    pub const fn session_rate(mut self, limit: RateLimit) -> Self {
+        self.config.rate = Some(limit);
         self
     }
 

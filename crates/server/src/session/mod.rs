@@ -1,8 +1,10 @@
 //! Sessions: what a handler sees of a client.
 
 mod id;
+mod memberships;
 mod outbox;
 mod shared;
+mod wire;
 
 use std::{
     fmt,
@@ -14,6 +16,7 @@ use std::{
 
 use bowline_core::{
     CloseFrame, Error, Message, SendError, connection::Ended, error::SendErrorReason, message::Outgoing,
+    stream::WebSocket,
 };
 use futures_core::Stream;
 use http::{Extensions, request::Parts};
@@ -25,7 +28,8 @@ pub use self::{
 };
 pub(crate) use self::{
     outbox::OutboxBounds,
-    shared::{Received, Shared, Wire},
+    shared::Shared,
+    wire::{Received, Wire},
 };
 use crate::{
     hub::Hub,
@@ -209,7 +213,7 @@ impl Session {
     /// The time from the latest answered keepalive Ping to its Pong.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.shared.wire().ws.as_ref().and_then(|ws| ws.round_trip())
+        self.shared.wire().ws.as_ref().and_then(WebSocket::round_trip)
     }
 
     /// The subprotocol that the opening handshake agreed on.

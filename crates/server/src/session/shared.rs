@@ -5,17 +5,18 @@ use std::{
     task::Waker,
 };
 
-use bowline_core::{CloseCode, CloseFrame, Error, Message, connection::Ended, message::Outgoing, stream::WebSocket};
-use slab::Slab;
+use bowline_core::{CloseCode, CloseFrame, message::Outgoing, stream::WebSocket};
 
 use super::{
     DirectError, Overflow, Queued, SessionId,
+    memberships::{Membership, Memberships},
     outbox::{Outbox, Put},
+    wire::Wire,
 };
 use crate::{
     hub::Hub,
     io::Io,
-    metrics::{Disconnect, Dropped},
+    metrics::Dropped,
     room::{Encoding, Entrant, Gap, JoinError, Next, Position, Present, Room, Start},
     signal::{ABORT, CLOSE, OUTBOX, ROOM_BITS, Signal, room_bit},
 };
@@ -36,87 +37,6 @@ pub(crate) struct Shared {
     close: Mutex<Option<Box<CloseFrame>>>,
 }
 
-/// The connection. Only its own task and the handler, which runs inside that, lock it as a rule.
-pub(crate) struct Wire {
-    /// `None` once it has ended.
-    pub(crate) ws: Option<WebSocket<Io>>,
-    pub(crate) ended: Option<Ended>,
-    /// What the handler has received, for the task to count.
-    pub(crate) received: Received,
-    /// Why it failed, if it did.
-    pub(crate) failed: Option<Disconnect>,
-    /// Who waits for a message, and whether it still does.
-    pub(crate) receiver: Option<Waker>,
-    pub(crate) is_receiving: bool,
-    /// Who waits for room to send.
-    pub(crate) sender: Option<Waker>,
-}
-
-/// Messages and their payload.
-#[derive(Debug, Default)]
-pub(crate) struct Received {
-    pub(crate) messages: u64,
-    pub(crate) bytes: u64,
-}
-
-/// The rooms that the session is in, each at a place that it keeps.
-#[derive(Default)]
-struct Memberships {
-    /// At place 0. Here, because most sessions are in one room or none, and are told of what comes there all the time.
-    first: Option<Membership>,
-    /// At the places from 1 on.
-    others: Option<Box<Slab<Membership>>>,
-    is_closed: bool,
-}
-
-impl Memberships {
-    fn iter(&self) -> impl Iterator<Item = (usize, &Membership)> {
-        let others = self.others.iter().flat_map(|others| others.iter());
-        self.first.iter().map(|first| (0, first)).chain(others.map(|(key, joined)| (key + 1, joined)))
-    }
-
-    fn get(&self, place: usize) -> Option<&Membership> {
-        match place.checked_sub(1) {
-            None => self.first.as_ref(),
-            Some(key) => self.others.as_ref()?.get(key),
-        }
-    }
-
-    fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.others.as_ref().map_or(0, |others| others.len())
-    }
-
-    /// The place that the next one gets.
-    fn vacant(&self) -> usize {
-        if self.first.is_none() { 0 } else { self.others.as_ref().map_or(0, |others| others.vacant_key()) + 1 }
-    }
-
-    /// One more than the highest place that is taken.
-    fn places(&self) -> usize {
-        1 + self.others.as_ref().map_or(0, |others| others.capacity())
-    }
-
-    fn insert(&mut self, joined: Membership) {
-        if self.first.is_none() {
-            self.first = Some(joined);
-        } else {
-            self.others.get_or_insert_default().insert(joined);
-        }
-    }
-
-    fn remove(&mut self, place: usize) -> Option<Membership> {
-        match place.checked_sub(1) {
-            None => self.first.take(),
-            Some(key) => self.others.as_mut()?.try_remove(key),
-        }
-    }
-}
-
-struct Membership {
-    room: Room,
-    index: usize,
-}
-
 /// How joining a room went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Joined {
@@ -134,6 +54,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Shared {
     pub(crate) fn new(hub: Hub, ws: WebSocket<Io>, identity: Option<Arc<str>>) -> Self {
         let signal = Arc::new(Signal::default());
+        let rate = hub.config().rate;
         Self {
             id: SessionId::random(),
             hub,
@@ -141,15 +62,7 @@ impl Shared {
             handler_waker: Waker::from(Arc::clone(&signal)),
             signal,
             encoding: ws.shared_encoding().map(Encoding::WebSocket),
-            wire: Mutex::new(Wire {
-                ws: Some(ws),
-                ended: None,
-                received: Received::default(),
-                failed: None,
-                receiver: None,
-                is_receiving: false,
-                sender: None,
-            }),
+            wire: Mutex::new(Wire::new(ws, rate)),
             outbox: Mutex::default(),
             memberships: Mutex::default(),
             close: Mutex::default(),
@@ -278,31 +191,10 @@ impl Shared {
         let list = {
             let mut memberships = lock(&self.memberships);
             memberships.is_closed = true;
-            memberships.first.take().into_iter().chain(
-                memberships.others.take().into_iter().flat_map(|others| others.into_iter().map(|(_, joined)| joined)),
-            )
+            memberships.take_all()
         };
         for Membership { room, index } in list {
             room.depart(index);
         }
-    }
-}
-
-impl Wire {
-    /// What the handler receives next, if it is there.
-    #[inline]
-    pub(crate) fn take(&mut self) -> Option<Result<Option<Message>, Error>> {
-        let Some(ws) = &mut self.ws else { return Some(Ok(None)) };
-        let taken = ws.try_recv();
-        if let Some(Ok(Some(message))) = &taken {
-            self.received.messages += 1;
-            self.received.bytes += message.len() as u64;
-        }
-        if let Some(Ok(None) | Err(_)) = &taken {
-            self.failed = taken.as_ref().and_then(|taken| taken.as_ref().err()).map(Disconnect::of);
-            self.ended = ws.ended().cloned();
-            self.ws = None;
-        }
-        taken
     }
 }

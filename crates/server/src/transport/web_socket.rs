@@ -24,7 +24,7 @@ use crate::{
     handler::{HandlerFuture, Outcome},
     io::Io,
     listener::ConnectionSlot,
-    metrics::{Closed, Disconnect, Dropped, Open},
+    metrics::{Closed, Disconnect, Dropped, Limited, Open},
     room::Next,
     session::{Received, Shared, Wire},
     signal::{ABORT, CLOSE, HANDLER, IO, IoWaker, OUTBOX, ROOMS},
@@ -299,6 +299,9 @@ fn end(shared: &Shared, why: Option<Disconnect>) {
     wire.ws = None;
     if is_new {
         let closed_by = wire.ended.as_ref().map_or(Disconnect::Lost, |_| Disconnect::Peer);
+        if wire.is_over_rate() {
+            handles.rate_limited.of(Limited::Session).increment(1);
+        }
         handles.disconnects.of(why.or(wire.failed).unwrap_or(closed_by)).increment(1);
         let frame = wire.ended.as_ref().and_then(Ended::frame);
         handles.closes.of(Closed::of(frame.map(CloseFrame::code))).increment(1);
