@@ -144,6 +144,13 @@ async fn limits_are_those_asked_for() {
     soon(client.send(Message::binary(vec![1; 1025]))).await.expect("sent");
     assert_eq!(closed(&mut client).await.map(|frame| u16::from(frame.code)), Some(1009));
 
+    let server = Server::start("serve", &["--session-rate", "1", "--session-burst", "3"]).await;
+    let mut client = server.client_at("/echo").await;
+    for _ in 0..10 {
+        drop(soon(client.send(Message::text("a"))).await);
+    }
+    assert_eq!(closed(&mut client).await.map(|frame| u16::from(frame.code)), Some(1008));
+
     let server = Server::start("serve", &["--max-connections-per-ip", "1"]).await;
     let client = server.client_at("/echo").await;
     assert_eq!(get(&server.address, "/healthz").await.status, 429);

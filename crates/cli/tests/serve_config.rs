@@ -112,6 +112,7 @@ async fn what_does_not_go_together_is_told() {
         (&["--drain-window", "31s"], "longer than drain.deadline"),
         (&["--max-head-size", "61KiB"], "256 to 60KiB"),
         (&["--max-head-size", "255"], "256 to 60KiB"),
+        (&["--session-byte-rate", "1MiB", "--session-byte-burst", "1023KiB"], "--session-byte-burst"),
         (&["--ping-interval", "9ms"], "under 10ms"),
     ] {
         assert_wrong(args, &[part]).await;

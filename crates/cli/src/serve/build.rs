@@ -11,7 +11,7 @@ use bowline_server::listener::{Endpoint, Running, Server, SystemdSocket, Tls};
 use bowline_server::room::RoomOptions;
 use std::time::Duration;
 
-use super::settings::{Deflating, Guarding, Rooms, Settings};
+use super::settings::{Bounds, Deflating, Guarding, Rooms, Settings};
 use super::site::Site;
 use crate::failure::Failure;
 
@@ -28,8 +28,24 @@ pub(super) fn hub(settings: &Settings) -> Result<Hub, Failure> {
         .max_rooms(settings.limits.max_rooms.0)
         .max_sessions(settings.limits.max_sessions.0)
         .room_options("*", room(&settings.room_defaults));
+    let hub = match session_rate(&settings.limits) {
+        Some(rate) => hub.session_rate(rate),
+        None => hub,
+    };
     let hub = settings.rooms.iter().fold(hub, |hub, (pattern, rooms)| hub.room_options(pattern, room(rooms)));
     Ok(hub.build())
+}
+
+/// What a session may send; `None` where that is anything.
+fn session_rate(set: &Bounds) -> Option<RateLimit> {
+    let mut rate = RateLimit::new();
+    if set.session_rate.0 != usize::MAX {
+        rate = rate.messages(set.session_rate.narrow(), set.session_burst.narrow());
+    }
+    if set.session_byte_rate.0 != usize::MAX {
+        rate = rate.bytes(set.session_byte_rate.0 as u64, set.session_byte_burst.0 as u64);
+    }
+    (rate != RateLimit::new()).then_some(rate)
 }
 
 fn connection(settings: &Settings) -> Result<Config, Failure> {

@@ -58,6 +58,13 @@ fn check(settings: &Settings) -> Result<(), String> {
     if !(256..=60 << 10).contains(&settings.limits.max_head_size.0) {
         return wrong("limits.max_head_size (--max-head-size) is out of bounds; write 256 to 60KiB");
     }
+    let limits = &settings.limits;
+    if limits.session_byte_rate.0 != usize::MAX && limits.session_byte_burst.0 < limits.max_message_size.0 {
+        return wrong(
+            "limits.session_byte_burst (--session-byte-burst) is less than max_message_size, so that such a message would \
+             never pass; raise it, or lower max_message_size",
+        );
+    }
     if settings.keepalive.ping_interval.0 < Keepalive::MIN_PING_INTERVAL {
         return wrong("keepalive.ping_interval (--ping-interval) is under 10ms");
     }

@@ -142,6 +142,14 @@ settings! {
         max_inflate_ratio ("max-inflate-ratio"): Count<1> = Count(Limits::default().get_max_inflate_ratio());
         /// Most Pings and Pongs a second from a peer; more close with 1008
         max_control_rate ("max-control-rate"): Count<1> = Count(Limits::default().get_max_control_rate() as usize);
+        /// Messages that a session may send a second; more close with 1008
+        session_rate ("session-rate"): Count<1> = Count(usize::MAX);
+        /// Messages that a session may send at once, where there is a `session_rate`
+        session_burst ("session-burst"): Count<1, 1_000_000> = Count(100);
+        /// Bytes that a session may send a second; more close with 1008
+        session_byte_rate ("session-byte-rate"): Size = Size(usize::MAX);
+        /// Bytes that a session may send at once, where there is a `session_byte_rate`; at least the largest message
+        session_byte_burst ("session-byte-burst"): Size = Size(1 << 20);
         /// Most bytes that wait to be written, besides one message
         max_write_buffer ("max-write-buffer"): Size = Size(Limits::default().get_max_write_buffer());
         /// Longest time that a peer may take nothing of what is to be written
