@@ -10,11 +10,11 @@ mod utf8_bytes;
 
 use bytes::Bytes;
 
+pub use self::{encoding::Encoding, outgoing::Outgoing, prepared::Prepared, utf8_bytes::Utf8Bytes};
 pub(crate) use self::{
     incoming::{Incoming, Place, check_size, whole},
     utf8::Utf8Check,
 };
-pub use self::{encoding::Encoding, outgoing::Outgoing, prepared::Prepared, utf8_bytes::Utf8Bytes};
 use crate::frame::Opcode;
 
 /// A whole message. Cloning is O(1).

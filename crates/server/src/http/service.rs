@@ -11,7 +11,7 @@ use std::{
 };
 
 use http::{
-    HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{ALLOW, CONNECTION},
     request::Parts,
 };
@@ -20,7 +20,7 @@ use hyper::upgrade::OnUpgrade;
 use tower_service::Service;
 
 use super::{
-    Body, Guards,
+    Body, Guards, RequestExt as _,
     authorize::refusal,
     cors::{self, Cors},
     guards::{Turned, origin_of, retry_after},
@@ -28,7 +28,13 @@ use super::{
     route::{Route, not_found},
     upgrade::Ask,
 };
-use crate::{hub::Hub, metrics::Refused, transport::Pace};
+use crate::{
+    hub::Hub,
+    listener::ConnectionInfo,
+    log::Untrusted,
+    metrics::{Label as _, Refused},
+    transport::Pace,
+};
 
 /// The hub's addresses as a tower `Service`: to be nested into axum (`nest_service`), or served by hyper. Cheap to clone.
 ///
@@ -83,18 +89,18 @@ impl HubService {
         self.with(|inner| inner.subprotocols = names.into_iter().map(Into::into).collect())
     }
 
-    /// After how long without an event an event stream has a comment, so that nothing on the way takes it for dead.
-    /// Default 15 s; at least 10 ms.
+    /// After how long without an event an event stream has a comment, so that nothing on the way takes it for dead. Default
+    /// 15 s; from 10 ms to a year.
     #[must_use]
     pub fn heartbeat(self, interval: Duration) -> Self {
-        self.with(|inner| inner.pace.heartbeat = interval.max(Duration::from_millis(10)))
+        self.with(|inner| inner.pace.heartbeat = interval.clamp(MIN_HEARTBEAT, YEAR))
     }
 
     /// After how long an event stream ends; its client is told to come back a second later, and misses nothing. Default
-    /// 1 h, so that a request isn't authorized for ever.
+    /// 1 h, so that what was authorized once isn't for ever; at most a year.
     #[must_use]
     pub fn max_stream_age(self, age: Duration) -> Self {
-        self.with(|inner| inner.pace.max_age = age)
+        self.with(|inner| inner.pace.max_age = age.min(YEAR))
     }
 
     fn with(self, set: impl FnOnce(&mut Inner)) -> Self {
@@ -148,11 +154,12 @@ impl Inner {
 
     async fn respond<B: HttpBody>(&self, parts: Parts, body: B, upgrade: OnUpgrade) -> Response<Body> {
         let origin = origin_of(&parts);
-        let asked = Asked::of(&parts);
+        let (asked, uri) = (Asked::of(&parts), parts.uri.clone());
         let (mut response, is_foreign) = match self.answer(parts, body, upgrade).await {
             Ok(response) => (response, false),
             Err(turned) => {
                 self.hub.metrics().handles.refused.of(turned.reason).increment(1);
+                asked.tell(&turned, &uri, origin.as_ref());
                 (asked.turned(turned.refusal), turned.reason == Refused::Origin)
             }
         };
@@ -205,12 +212,25 @@ impl Inner {
 struct Asked {
     is_http1: bool,
     is_web_socket: bool,
+    connection: Option<ConnectionInfo>,
 }
 
 impl Asked {
     fn of(request: &Parts) -> Self {
         let is_web_socket = !matches!(Ask::of(request), Ok(None));
-        Self { is_http1: request.version < Version::HTTP_2, is_web_socket }
+        Self { is_http1: request.version < Version::HTTP_2, is_web_socket, connection: request.connection() }
+    }
+
+    /// For the log. Without the query, where a ticket may be.
+    fn tell(self, turned: &Turned, uri: &Uri, origin: Option<&HeaderValue>) {
+        tracing::debug!(
+            reason = turned.reason.as_str(),
+            status = turned.refusal.status().as_u16(),
+            path = %Untrusted(uri.path()),
+            origin = origin.and_then(|origin| origin.to_str().ok()).map(|origin| display(Untrusted(origin))),
+            peer = self.connection.map(|connection| display(connection.peer())),
+            "a request was refused"
+        );
     }
 
     fn turned(self, refusal: bowline_core::handshake::Refusal) -> Response<Body> {
@@ -223,6 +243,10 @@ impl Asked {
         response
     }
 }
+
+const MIN_HEARTBEAT: Duration = Duration::from_millis(10);
+/// Far away, but a time that can be reckoned with.
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 const NOSNIFF: HeaderName = HeaderName::from_static("x-content-type-options");
 

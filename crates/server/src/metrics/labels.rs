@@ -202,5 +202,7 @@ label! {
     pub(crate) enum Limited in "what" {
         /// An address' publications by POST.
         Post = "post",
+        /// A session's messages.
+        Session = "session",
     }
 }

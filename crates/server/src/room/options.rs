@@ -95,8 +95,8 @@ room_options! {
     /// `PublishError::Backpressure` at once. Worst-case memory: 16 B each.
     max_waiting_publishers: usize = 1_024;
 
-    /// How long a room outlives its last member, so that members that lose their connections find their places again.
-    /// Default 60 s. A room with neither member nor log vanishes at once. Worst-case memory: the log's.
+    /// How long a room with history outlives its last member, so that members that lose their connections find their places
+    /// again. Default 60 s. A room without history vanishes with its last member. Worst-case memory: the log's.
     empty_timeout: Duration = Duration::from_secs(60);
 }
 

@@ -246,12 +246,11 @@ impl State {
         self.log.place(next.saturating_sub(1))
     }
 
-    /// Whether the room may vanish: nobody is there, and nothing is kept for those that may come back.
+    /// Whether the room may vanish: nobody is there, and nobody can come back to the place where it was. Where history is
+    /// kept, an empty log is a place, too.
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        self.empty_since.is_some_and(|since| {
-            let keeps = self.options.history > 0 && !self.log.is_empty();
-            !keeps || now.saturating_duration_since(since) >= self.options.empty_timeout
-        })
+        let kept_for = if self.options.history > 0 { self.options.empty_timeout } else { Duration::ZERO };
+        self.empty_since.is_some_and(|since| now.saturating_duration_since(since) >= kept_for)
     }
 
     /// Bytes of payload in the log.

@@ -11,21 +11,24 @@ use crate::{
 };
 
 /// The connection. Only its own task and the handler, which runs inside that, lock it as a rule.
+// In this order, for the same reason as in `Shared`.
+#[repr(C)]
 pub(crate) struct Wire {
+    /// Whether `receiver` waits for a message.
+    pub(crate) is_receiving: bool,
     /// `None` once it has ended.
     pub(crate) ws: Option<WebSocket<Io>>,
-    pub(crate) ended: Option<Ended>,
-    /// What the handler has received, for the task to count.
-    pub(crate) received: Received,
-    /// Why it failed, if it did.
-    pub(crate) failed: Option<Disconnect>,
-    /// How much it may send. Boxed, because most hubs bound nothing.
-    rate: Option<Box<Rate>>,
-    /// Who waits for a message, and whether it still does.
+    /// Who waits for a message, or did.
     pub(crate) receiver: Option<Waker>,
-    pub(crate) is_receiving: bool,
     /// Who waits for room to send.
     pub(crate) sender: Option<Waker>,
+    /// What the handler has received, for the task to count.
+    pub(crate) received: Received,
+    /// How much it may send. Boxed, because most hubs bound nothing.
+    rate: Option<Box<Rate>>,
+    /// Why it failed, if it did.
+    pub(crate) failed: Option<Disconnect>,
+    pub(crate) ended: Option<Ended>,
 }
 
 /// What a session may send, and whether it has sent more.
@@ -66,6 +69,11 @@ impl Wire {
             sender: None,
         }
     }
+    /// Whether it was closed because it sent too much.
+    pub(crate) fn is_over_rate(&self) -> bool {
+        self.rate.as_ref().is_some_and(|rate| rate.is_over)
+    }
+
     /// What the handler receives next, if it is there.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<Result<Option<Message>, Error>> {
@@ -81,11 +89,10 @@ impl Wire {
             taken = ws.try_recv();
         }
         if let Some(Ok(None) | Err(_)) = &taken {
-            let is_over = self.rate.as_ref().is_some_and(|rate| rate.is_over);
-            let error = taken.as_ref().and_then(|taken| taken.as_ref().err());
-            self.failed = if is_over { Some(Disconnect::Limit) } else { error.map(Disconnect::of) };
             self.ended = ws.ended().cloned();
             self.ws = None;
+            let error = taken.as_ref().and_then(|taken| taken.as_ref().err());
+            self.failed = if self.is_over_rate() { Some(Disconnect::Limit) } else { error.map(Disconnect::of) };
         }
         taken
     }

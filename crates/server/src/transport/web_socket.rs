@@ -24,7 +24,7 @@ use crate::{
     handler::{HandlerFuture, Outcome},
     io::Io,
     listener::ConnectionSlot,
-    metrics::{Closed, Disconnect, Dropped, Open},
+    metrics::{Closed, Disconnect, Dropped, Limited, Open},
     room::Next,
     session::{Received, Shared, Wire},
     signal::{ABORT, CLOSE, HANDLER, IO, IoWaker, OUTBOX, ROOMS},
@@ -45,16 +45,16 @@ pub(crate) struct WebSocketTask {
 
 /// What is to be done.
 struct Work {
-    /// `None` once it has returned.
-    handler: Option<HandlerFuture>,
     /// Rooms that have something, as bits.
     unread: u64,
     /// The outbox has something.
     has_direct: bool,
-    /// What to close with once nothing waits any more.
-    close: Option<Box<CloseFrame>>,
     /// The close was begun, so that what still waits can't be sent.
     is_closing: bool,
+    /// What to close with once nothing waits any more.
+    close: Option<Box<CloseFrame>>,
+    /// `None` once it has returned.
+    handler: Option<HandlerFuture>,
     /// Why this end closed, if it did so first.
     why: Option<Disconnect>,
     /// The latest that was counted.
@@ -299,6 +299,9 @@ fn end(shared: &Shared, why: Option<Disconnect>) {
     wire.ws = None;
     if is_new {
         let closed_by = wire.ended.as_ref().map_or(Disconnect::Lost, |_| Disconnect::Peer);
+        if wire.is_over_rate() {
+            handles.rate_limited.of(Limited::Session).increment(1);
+        }
         handles.disconnects.of(why.or(wire.failed).unwrap_or(closed_by)).increment(1);
         let frame = wire.ended.as_ref().and_then(Ended::frame);
         handles.closes.of(Closed::of(frame.map(CloseFrame::code))).increment(1);

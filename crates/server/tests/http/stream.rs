@@ -139,6 +139,19 @@ async fn a_comment_where_nothing_else_comes() {
 }
 
 #[tokio::test]
+async fn times_without_end_are_long_times() {
+    let hub = hub(RoomOptions::default());
+    let service = hub.service(Guards::new()).heartbeat(Duration::MAX).max_stream_age(Duration::MAX);
+    let server = Server::service(service).await;
+    assert!(open(&server, "/rooms/a", &[]).await.next().await.unwrap().comment);
+    let server = Server::service(hub.service(Guards::new()).heartbeat(Duration::ZERO)).await;
+    let mut events = open(&server, "/rooms/a", &[]).await;
+    for _ in 0..4 {
+        events.next().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn it_ends_after_its_time_and_says_when_to_come_back() {
     let hub = hub(RoomOptions::default());
     let server = Server::service(hub.service(Guards::new()).max_stream_age(Duration::from_millis(300))).await;
