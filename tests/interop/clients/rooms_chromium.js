@@ -10,6 +10,7 @@ const { once } = require('node:events');
 const readline = require('node:readline');
 const { chromium } = require('playwright-core');
 const { url, pid, check, equal } = require('./checks.js');
+const { relay } = require('./relay.js');
 
 // No sandbox, since it doesn't start as root; nothing that looks for a network in the background.
 const FLAGS =
@@ -50,13 +51,37 @@ const inPage = {
     socket.send('by socket');
     const answer = await fetch(`${base}/rooms/browser`, { method: 'POST', body: 'by fetch' });
     const { position } = await answer.json();
-    const poll = await fetch(`${base}/rooms/browser?history=1`);
+    const poll = await fetch(`${base}/rooms/browser?history=2`);
     const result = { heard: await all, status: answer.status, position, polled: (await poll.text()).includes(`id: ${position}`) };
     const closed = new Promise((done) => (socket.onclose = done));
     socket.close(4000, 'enough');
     source.close();
     const { code, wasClean } = await closed;
     return { ...result, code, wasClean };
+  },
+
+  // An EventSource that is cut off three times, before the first event and later: what it hears, and how often it connected.
+  async cutOff(base) {
+    const source = new EventSource(`${base}/rooms/cut`);
+    const heard = [];
+    let wake = () => {};
+    let opened = 0;
+    source.onopen = () => (opened += 1) && wake();
+    source.onmessage = ({ data }) => heard.push(data) && wake();
+    source.addEventListener('gap', ({ data }) => heard.push(`gap ${data}`) && wake());
+    const until = async (holds) => {
+      while (!holds()) await new Promise((resolve) => (wake = resolve));
+    };
+    for (let round = 0; round < 3; round++) {
+      await until(() => opened === round + 1);
+      // The second connection has had something since, the first had nothing.
+      await window.cut();
+      await fetch('./rooms/cut', { method: 'POST', body: `one ${round}` });
+      await fetch('./rooms/cut', { method: 'POST', body: `two ${round}` });
+      await until(() => heard.length >= 2 * (round + 1));
+    }
+    source.close();
+    return heard.join('; ');
   },
 
   // What a page that isn't let in sees: that each failed.
@@ -111,6 +136,22 @@ async function listed(browser, elsewhere) {
   }
 }
 
+// By way of a relay that breaks; to the server the page's origin is the relay's.
+async function cutOff(browser) {
+  const way = await relay(url);
+  const context = await browser.newContext();
+  try {
+    const tab = await context.newPage();
+    await tab.exposeFunction('cut', () => way.cut());
+    await tab.goto(`${way.url}/healthz`);
+    const heard = await run(tab, 'cutOff', way.url);
+    equal(heard, [0, 1, 2].map((round) => `one ${round}; two ${round}`).join('; '), 'what was heard');
+  } finally {
+    await context.close();
+    way.end();
+  }
+}
+
 // The page at `/`: join a room, say something, see it; once by WebSocket, once by EventSource.
 async function page(browser, scheme) {
   const context = await browser.newContext({ colorScheme: scheme, viewport: { width: 900, height: 700 } });
@@ -161,6 +202,7 @@ async function main() {
     // The policy of the page at / lets it use its own server, and so this one, too.
     await tab.goto(`${url}/healthz`);
     await check('WebSocket, EventSource, fetch: from its own origin', () => fromEverywhere(tab, url));
+    await check('an EventSource that is cut off comes back to where it was', () => cutOff(browser));
     await check('a page of another origin is refused', () => foreign(browser, elsewhere));
     await check('a page of a listed origin is let in', () => listed(browser, elsewhere));
     await check('SIGTERM closes with 1012, cleanly', () => drained(tab));
@@ -171,4 +213,4 @@ async function main() {
   console.log('done');
 }
 
-main();
+main().then(() => process.exit());

@@ -15,6 +15,8 @@ from checks import Checks, equal, text_of, true
 
 URL, PID = sys.argv[1], int(sys.argv[2])
 VERSIONS = {"HTTP/1.1": "--http1.1", "HTTP/2": "--http2-prior-knowledge"}
+# What a room keeps by default, and so the largest publication.
+LARGEST = 256 << 10
 POSITION = r"[\w-]{22}-\d+"
 
 
@@ -114,18 +116,18 @@ async def posts(version: str, room: str) -> None:
 
 
 async def large(version: str, room: str) -> None:
-    """1 MiB goes through, one byte more is refused with 413; bytes come as base64."""
+    """The largest publication goes through, one byte more is refused with 413; bytes come as base64."""
     async with running(f"curl -sN {version} -H 'Accept: text/event-stream' {URL}/rooms/{room}") as process:
-        process.stdout._limit = 4 << 20  # a line of the stream may be a whole message
+        process.stdout._limit = 2 * LARGEST  # a line of the stream may be a whole message
         await opened(process)
-        for size, status in ((1 << 20, "200"), ((1 << 20) + 1, "413")):
+        for size, status in ((LARGEST, "200"), (LARGEST + 1, "413")):
             send = f"curl -s {version} -o /dev/null -w %{{http_code}} --data-binary @- {URL}/rooms/{room}"
             poster = await asyncio.create_subprocess_exec(
                 *shlex.split(send), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
             )
             code, _ = await poster.communicate(text_of(size).encode())
             equal(code.decode(), status, f"the status of {size} bytes")
-        equal((await event(process))["data"], text_of(1 << 20), "the large message")
+        equal((await event(process))["data"], text_of(LARGEST), "the large message")
         octets = "-H 'Content-Type: application/octet-stream' --data-binary @/bin/false"
         await curl(f"{version} -o /dev/null {octets} {URL}/rooms/{room}")
         got = await event(process)
@@ -142,9 +144,10 @@ async def health(version: str) -> None:
 
 
 async def foreign(version: str) -> None:
-    """Another origin isn't let in, whatever it asks."""
+    """Another origin isn't let in. Without a body: that of a refused request isn't read, and curl 7.88 at times takes the
+    reset that says so over HTTP/2 (NO_ERROR, RFC 9113 §8.1) for a failure."""
     origin = "-H 'Origin: http://elsewhere.example'"
-    answer = await curl(f"{version} -D - -o /dev/null {origin} -d x {URL}/rooms/foreign")
+    answer = await curl(f"{version} -D - -o /dev/null {origin} -X POST {URL}/rooms/foreign")
     true(re.match(r"HTTP/\S+ 403", answer), f"the answer is {answer}")
     true("access-control" not in answer.lower(), "the answer has a header of CORS")
 
@@ -171,7 +174,7 @@ async def main() -> None:
         await checks.check(f"{name}: an event stream, and where it broke off", lambda: streams(flag, f"stream-{room}"))
         await checks.check(f"{name}: long polls", lambda: polls(flag, f"poll-{room}"))
         await checks.check(f"{name}: posts, and a retry with its Idempotency-Key", lambda: posts(flag, f"post-{room}"))
-        await checks.check(f"{name}: 1 MiB, and a byte more", lambda: large(flag, f"large-{room}"))
+        await checks.check(f"{name}: the largest publication, and a byte more", lambda: large(flag, f"large-{room}"))
         await checks.check(f"{name}: /healthz, /readyz, /metrics, /", lambda: health(flag))
         await checks.check(f"{name}: another origin is refused", lambda: foreign(flag))
     await checks.check("SIGTERM ends an event stream with a time to come back", drained)

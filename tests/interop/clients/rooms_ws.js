@@ -51,6 +51,18 @@ async function manyInOrder() {
   await hangUp(ann, bob);
 }
 
+// Whoever hears of an open WebSocket may speak to it: what is published from then on comes.
+async function inAtOnce() {
+  const publisher = await dial('at once');
+  for (let i = 0; i < 300; i++) {
+    const member = await dial('at once');
+    publisher.send(`message ${i}`);
+    equal(await next(member), `message ${i}`, 'the first message');
+    member.terminate();
+  }
+  await hangUp(publisher);
+}
+
 async function leaves() {
   const [ann, bob] = [await dial('leave'), await dial('leave')];
   await hangUp(bob);
@@ -90,6 +102,7 @@ async function drained() {
 async function main() {
   await check('what one sends comes to both', twoMembers);
   await check(`${MANY} messages in order, at both`, manyInOrder);
+  await check('a member is in the room once its WebSocket is open', inAtOnce);
   await check('who has left gets nothing', leaves);
   await check("the server's own origin is let in", async () => hangUp(await dial('two', { origin: url })));
   await check('a page of another origin, 403', () => refuses({ origin: 'http://elsewhere.example' }, 403));

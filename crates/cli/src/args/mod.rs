@@ -55,7 +55,7 @@ pub(crate) enum Command {
     /// Talk to a WebSocket server: lines of standard input out, messages in
     #[command(after_help = CONNECT_EXAMPLES)]
     Connect(ConnectArgs),
-    /// Measure a WebSocket server: echo, idle connections, handshakes
+    /// Measure a WebSocket server: echo, fan-out, idle connections, handshakes
     Bench(BenchArgs),
 }
 

@@ -17,12 +17,14 @@ const MAX_PONGS_WAITING: u32 = 16;
 
 /// Control frames on their way, and how many more the peer may send.
 #[derive(Debug)]
+// The pong is looked for at each write.
+#[repr(C)]
 pub(super) struct ControlBudget {
+    /// The answer to the latest Ping, until it can be queued between two frames.
+    pub(super) pong: Option<Box<Bytes>>,
     /// The start of a control frame whose end has not come.
     #[expect(clippy::box_collection, reason = "nearly always there is none, in a struct that is held a million times")]
     pub(super) partial: Option<Box<Vec<u8>>>,
-    /// The answer to the latest Ping, until it can be queued between two frames.
-    pub(super) pong: Option<Box<Bytes>>,
     /// How many bytes will have been written once the last queued Pong has.
     pong_ends_at: u64,
     /// Pongs queued since all of them were written.

@@ -40,19 +40,21 @@ use crate::{
 
 /// One end of a WebSocket after its opening handshake.
 #[derive(Debug)]
+// In this order, so that what each message touches lies in few cache lines.
+#[repr(C)]
 pub struct Connection {
-    role: Role,
     state: State,
-    config: Arc<Config>,
-    decoder: Decoder,
-    incoming: Option<Box<Incoming>>,
+    role: Role,
     in_pieces: bool,
     sending: Option<Box<Sending>>,
-    deflate: Option<Box<Deflate>>,
-    subprotocol: Option<Box<str>>,
     output: Output,
     control: ControlBudget,
+    incoming: Option<Box<Incoming>>,
+    config: Arc<Config>,
+    decoder: Decoder,
     deadlines: Deadlines,
+    deflate: Option<Box<Deflate>>,
+    subprotocol: Option<Box<str>>,
     ended: Option<Box<Ended>>,
 }
 

@@ -86,14 +86,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     }
 
     /// Writes what is queued and does what is due (keepalive, timeouts) while a message waits that nobody takes: the
-    /// peer's silence isn't held against it then. Ready when the connection has come to its end by it.
+    /// peer's silence isn't held against it then. Ready when the connection has come to its end by it, as it does where nothing can
+    /// be written any more.
     pub fn poll_attend(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             if self.closing.is_some() {
                 return self.poll_end(cx);
             }
             self.input.settle();
-            let _ = self.poll_write_queued(cx);
+            if let Poll::Ready(Err(error)) = self.poll_write_out(cx) {
+                // Nobody reads on to the end, and the peer takes nothing more: it has gone.
+                self.discard_output();
+                self.start_failing(error.into());
+                continue;
+            }
             ready!(self.poll_due(cx));
         }
     }

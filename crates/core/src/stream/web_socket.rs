@@ -34,20 +34,22 @@ pub(super) fn now() -> Instant {
 /// Every method may be dropped before it is done, and the connection goes on. What each of them leaves behind is said
 /// with it.
 #[derive(Debug)]
+// In this order, so that what each message touches lies in few cache lines; a fan-out to many is as fast as these are few.
+#[repr(C)]
 pub struct WebSocket<IO> {
     pub(super) io: IO,
-    pub(super) connection: Connection,
-    pub(super) input: Input,
-    /// What came while a write had to wait.
-    pub(super) parked: Option<Box<Event>>,
     pub(super) closing: Option<Box<Closing>>,
-    pub(super) timer: Timer,
     /// Since when the transport has taken nothing of what waits.
     pub(super) stalled_since: Option<Instant>,
     /// Bytes may wait inside of `io`.
     pub(super) unflushed: bool,
     /// Something that was queued will never be written.
     pub(super) lost: bool,
+    pub(super) connection: Connection,
+    pub(super) input: Input,
+    /// What came while a write had to wait.
+    pub(super) parked: Option<Box<Event>>,
+    pub(super) timer: Timer,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {

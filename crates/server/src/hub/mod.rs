@@ -6,6 +6,7 @@ mod sessions;
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, Weak},
 };
 
@@ -116,6 +117,11 @@ impl Hub {
         &self.0.config
     }
 
+    #[cfg(test)]
+    pub(crate) fn rooms(&self) -> &Arc<Rooms> {
+        &self.0.rooms
+    }
+
     fn sessions(&self) -> &Sessions {
         &self.0.sessions
     }
@@ -207,7 +213,10 @@ impl Hub {
         self.metrics().handles.sessions.add(1);
         let held = (Open::new(self.metrics(), Transport::WebSocket), admission.slot);
         let session = Session::new(Arc::clone(&shared), admission.request);
-        tokio::spawn(transport::WebSocketTask::new(Arc::clone(&shared), handler.handle(session), held));
+        // One that panics before it has given its future does so in the session's task, as any other.
+        let handled = catch_unwind(AssertUnwindSafe(|| handler.handle(session)));
+        let handled = handled.unwrap_or_else(|panic| Box::pin(async { resume_unwind(panic) }));
+        tokio::spawn(transport::WebSocketTask::new(Arc::clone(&shared), handled, held));
         Ok(SessionHandle::new(shared))
     }
 

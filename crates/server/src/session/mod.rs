@@ -21,6 +21,7 @@ use bowline_core::{
 use futures_core::Stream;
 use http::{Extensions, request::Parts};
 
+use self::wire::Wants;
 pub use self::{
     id::SessionId,
     outbox::{DirectError, Overflow, Queued},
@@ -41,6 +42,9 @@ use crate::{
 ///
 /// The connection's task runs the handler, writes what is sent and what is published in the rooms joined, answers Pings
 /// and keeps the time, also while the handler waits for something else. It must not block, though: then all of that waits.
+///
+/// Up to 16 messages or 16 KiB wait for a handler that does something else, so that it doesn't hold up what the connection's
+/// task does besides; past that nothing is read from the client until the handler receives.
 ///
 /// The session ends when the handler returns (with close code 1000), when the client closes, or when the connection fails.
 /// A handler that panics ends its own session with 1011.
@@ -144,7 +148,7 @@ impl Session {
         let mut wire = self.shared.wire();
         let Some(ws) = &mut wire.ws else { return Poll::Ready(Err(ended(message))) };
         if !ws.can_queue() && ws.may_send() {
-            wire.sender = Some(cx.waker().clone());
+            wire.wait(Wants::Room, cx.waker());
             drop(wire);
             self.wake_unless_inside(cx);
             return Poll::Pending;
@@ -171,7 +175,7 @@ impl Session {
             if ws.is_flushed() {
                 return Poll::Ready(Ok(()));
             }
-            wire.sender = Some(cx.waker().clone());
+            wire.wait(Wants::Flushed, cx.waker());
             drop(wire);
             self.wake_unless_inside(cx);
             Poll::Pending

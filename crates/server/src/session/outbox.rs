@@ -93,6 +93,12 @@ impl Outbox {
         self.bytes
     }
 
+    /// Takes no more, if nothing waits; whether that is so.
+    pub(crate) fn close_if_empty(&mut self) -> bool {
+        self.is_closed |= self.queue.is_empty();
+        self.is_closed
+    }
+
     /// Takes no more; how many were waiting, and their payload.
     pub(crate) fn close(&mut self) -> (usize, usize) {
         self.is_closed = true;

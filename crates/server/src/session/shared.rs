@@ -22,19 +22,21 @@ use crate::{
 };
 
 /// A session's parts, each behind a lock of its own.
+// In this order, so that what each publication and each message touches lies in few cache lines.
+#[repr(C)]
 pub(crate) struct Shared {
-    pub(crate) id: SessionId,
-    pub(crate) hub: Hub,
-    pub(crate) identity: Option<Arc<str>>,
     pub(crate) signal: Arc<Signal>,
+    memberships: Mutex<Memberships>,
+    pub(crate) wire: Mutex<Wire>,
     /// The handler is polled with it, so that others can tell whether they run in the connection's task.
     pub(crate) handler_waker: Waker,
+    pub(crate) hub: Hub,
     encoding: Option<Encoding>,
-    pub(crate) wire: Mutex<Wire>,
     outbox: Mutex<Outbox>,
-    memberships: Mutex<Memberships>,
     /// What the session is to be closed with.
     close: Mutex<Option<Box<CloseFrame>>>,
+    pub(crate) id: SessionId,
+    pub(crate) identity: Option<Arc<str>>,
 }
 
 /// How joining a room went.
@@ -184,6 +186,13 @@ impl Shared {
     /// The room at `place`.
     pub(crate) fn room_at(&self, place: usize) -> Option<Room> {
         lock(&self.memberships).get(place).map(|joined| joined.room.clone())
+    }
+
+    /// Gets nothing that is published from here on, and joins no more rooms.
+    pub(crate) fn seal(&self) {
+        let mut memberships = lock(&self.memberships);
+        memberships.is_closed = true;
+        memberships.iter().for_each(|(_, joined)| joined.room.seal(joined.index));
     }
 
     /// Leaves all rooms, and joins no more.
