@@ -1,4 +1,4 @@
-//! A WebSocket server to embed or to run.
+#![doc = include_str!("../README.md")]
 
 pub mod handler;
 pub mod http;
