@@ -217,6 +217,10 @@ impl Hub {
         let handled = catch_unwind(AssertUnwindSafe(|| handler.handle(session)));
         let handled = handled.unwrap_or_else(|panic| Box::pin(async { resume_unwind(panic) }));
         tokio::spawn(transport::WebSocketTask::new(Arc::clone(&shared), handled, held));
+        // A drain that began meanwhile doesn't know of it.
+        if let Some(frame) = self.stopping().frame() {
+            shared.close(frame);
+        }
         Ok(SessionHandle::new(shared))
     }
 

@@ -169,7 +169,7 @@ impl Session {
     pub async fn flush(&self) -> Result<(), SendError<()>> {
         poll_fn(|cx| {
             let mut wire = self.shared.wire();
-            let Some(ws) = &wire.ws else {
+            let Some(ws) = wire.ws.as_ref().filter(|ws| !ws.has_lost_output()) else {
                 return Poll::Ready(Err(SendError::rejected(SendErrorReason::Closed, ())));
             };
             if ws.is_flushed() {

@@ -77,7 +77,7 @@ async fn a_handler_that_panics_in_one_message_of_a_hundred_ends_only_its_own_ses
         let survivors = Arc::clone(&survivors);
         clients.spawn(async move {
             for message in 0..MESSAGES {
-                if (number * MESSAGES + message) * 7 % 100 == 0 {
+                if ((number * MESSAGES + message) * 7).is_multiple_of(100) {
                     client.send("panic").await.unwrap();
                     assert_eq!(rest(&mut client).await, (vec![], 1011));
                     return;
@@ -226,15 +226,14 @@ async fn so_many_sessions_are_taken_and_no_more() {
 #[test]
 fn sessions_end_with_their_runtime() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let hub = runtime.block_on(async {
+    let (hub, _client) = runtime.block_on(async {
         let hub = Hub::builder().build();
         let (_, mut client) = pair(&hub, 100, |session: Session| async move {
             session.send("here").await.unwrap();
             pending::<()>().await;
         });
         next(&mut client).await;
-        std::mem::forget(client);
-        hub
+        (hub, client)
     });
     assert_eq!(hub.session_count(), 1);
     drop(runtime);

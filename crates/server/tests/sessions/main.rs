@@ -2,7 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers fail the test")]
 
 mod direct;
+mod drain;
 mod ends;
+mod keepalive;
 mod messages;
+mod overload;
+mod phases;
 mod publications;
 mod support;

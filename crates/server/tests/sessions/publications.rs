@@ -93,7 +93,7 @@ async fn others_are_passed_over_and_nobody_else() {
 }
 
 /// A session whose peer takes `size` bytes and then no more, in the room.
-async fn slow(hub: &Hub, room: &Room, size: usize) -> (SessionHandle, DuplexStream) {
+fn slow(hub: &Hub, room: &Room, size: usize) -> (SessionHandle, DuplexStream) {
     let (near, far) = duplex(size);
     let config = Config::default().keepalive(None).limits(Limits::default().write_timeout(Duration::MAX));
     let handle = serve(hub, Io::other(far), config, idle);
@@ -117,14 +117,14 @@ async fn read_all(near: DuplexStream, room: &Room) -> (Vec<u32>, Vec<(u64, u64)>
         let text = text(&message);
         match text.parse() {
             Ok(number) => numbers.push(number),
-            Err(_) => gaps.push(gap(&text, room, numbers.len())),
+            Err(_) => gaps.push(gap(&text, room)),
         }
     }
     (numbers, gaps, client.ended().and_then(|ended| ended.frame().cloned()))
 }
 
 /// `{"gap":{"room":"…","from":"…","to":"…","reason":"slow"}}`
-fn gap(text: &str, room: &Room, _at: usize) -> (u64, u64) {
+fn gap(text: &str, room: &Room) -> (u64, u64) {
     let value: serde_json::Value = serde_json::from_str(text).unwrap();
     let gap = &value["gap"];
     assert_eq!((value.as_object().unwrap().len(), gap.as_object().unwrap().len()), (1, 4), "{text}");
@@ -149,7 +149,7 @@ fn assert_whole(numbers: &[u32], gaps: &[(u64, u64)], total: u64) {
 #[tokio::test(start_paused = true)]
 async fn a_slow_member_is_told_one_gap_for_a_hole_and_goes_on_with_the_oldest() {
     let (hub, room) = hub(RoomOptions::default().max_log_count(20).slow_consumer(SlowConsumer::SkipToOldest));
-    let (_handle, near) = slow(&hub, &room, 70).await;
+    let (_handle, near) = slow(&hub, &room, 70);
     flood(&room, 0..500).await;
     let (numbers, gaps, _) = read_all(near, &room).await;
     assert_eq!(gaps.len(), 1);
@@ -160,7 +160,7 @@ async fn a_slow_member_is_told_one_gap_for_a_hole_and_goes_on_with_the_oldest() 
 #[tokio::test(start_paused = true)]
 async fn a_slow_member_goes_on_with_the_newest_where_the_room_says_so() {
     let (hub, room) = hub(RoomOptions::default().max_log_count(20).slow_consumer(SlowConsumer::SkipToNewest));
-    let (_handle, near) = slow(&hub, &room, 70).await;
+    let (_handle, near) = slow(&hub, &room, 70);
     flood(&room, 0..500).await;
     let later = room.clone();
     let publishes = tokio::spawn(async move {
@@ -176,7 +176,7 @@ async fn a_slow_member_goes_on_with_the_newest_where_the_room_says_so() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_member_is_disconnected_with_1013_by_default() {
     let (hub, room) = hub(RoomOptions::default().max_log_count(20));
-    let (_handle, near) = slow(&hub, &room, 70).await;
+    let (_handle, near) = slow(&hub, &room, 70);
     flood(&room, 0..500).await;
     let (numbers, gaps, frame) = read_all(near, &room).await;
     assert_eq!(frame, Some(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "slow consumer")));
@@ -189,7 +189,7 @@ async fn a_slow_member_is_disconnected_with_1013_by_default() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_member_steps_over_what_was_superseded() {
     let (hub, room) = hub(RoomOptions::default().slow_consumer(SlowConsumer::KeepLatest));
-    let (_handle, near) = slow(&hub, &room, 70).await;
+    let (_handle, near) = slow(&hub, &room, 70);
     for number in 0..5_000_u32 {
         room.broadcast(Publication::new(format!("{number:05}")).key((number % 7).to_string())).unwrap();
         tokio::task::yield_now().await;
@@ -202,7 +202,7 @@ async fn a_slow_member_steps_over_what_was_superseded() {
 #[tokio::test(start_paused = true)]
 async fn a_publisher_waits_for_a_slow_member_where_the_room_pushes_back() {
     let (hub, room) = hub(RoomOptions::default().max_log_count(20).slow_consumer(SlowConsumer::Backpressure));
-    let (_handle, near) = slow(&hub, &room, 70).await;
+    let (_handle, near) = slow(&hub, &room, 70);
     let publisher = room.clone();
     let publishes = tokio::spawn(async move {
         for number in 0..500_u32 {
@@ -235,7 +235,7 @@ async fn a_publisher_waits_no_longer_than_write_timeout_for_a_member_that_stalls
 #[tokio::test(start_paused = true)]
 async fn a_close_is_not_held_up_by_a_room_that_never_rests() {
     let (hub, room) = hub(RoomOptions::default().slow_consumer(SlowConsumer::SkipToOldest));
-    let (handle, near) = slow(&hub, &room, 300).await;
+    let (handle, near) = slow(&hub, &room, 300);
     let publishes = tokio::spawn({
         let room = room.clone();
         async move {
