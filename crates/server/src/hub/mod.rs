@@ -5,6 +5,7 @@ mod drain;
 mod sessions;
 
 use std::{
+    any::Any,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, Weak},
@@ -19,7 +20,7 @@ pub(crate) use self::drain::Stopping;
 use self::sessions::Sessions;
 pub use self::{config::HubBuilder, drain::Drain};
 use crate::{
-    handler::{ErasedHandler, Handler, erase},
+    handler::{ErasedHandler, Handler, Outcome, erase},
     io::Io,
     listener::ConnectionSlot,
     metrics::{Metrics, Open, Transport},
@@ -215,7 +216,7 @@ impl Hub {
         let session = Session::new(Arc::clone(&shared), admission.request);
         // One that panics before it has given its future does so in the session's task, as any other.
         let handled = catch_unwind(AssertUnwindSafe(|| handler.handle(session)));
-        let handled = handled.unwrap_or_else(|panic| Box::pin(async { resume_unwind(panic) }));
+        let handled = handled.unwrap_or_else(|panic| Box::pin(panics(panic)));
         tokio::spawn(transport::WebSocketTask::new(Arc::clone(&shared), handled, held));
         // A drain that began meanwhile doesn't know of it.
         if let Some(frame) = self.stopping().frame() {
@@ -232,6 +233,11 @@ impl Hub {
         }
         is_new
     }
+}
+
+#[expect(clippy::unused_async, reason = "it is to panic when it is polled")]
+async fn panics(panic: Box<dyn Any + Send>) -> Outcome {
+    resume_unwind(panic)
 }
 
 /// Drops what is too old, as long as the hub is there.
