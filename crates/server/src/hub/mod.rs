@@ -13,7 +13,10 @@ use std::{
 
 use bowline_core::stream::WebSocket;
 use http::request::Parts;
-use tokio::{runtime::Handle, time::interval};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, interval_at},
+};
 
 pub(crate) use self::config::HubConfig;
 pub(crate) use self::drain::Stopping;
@@ -242,7 +245,7 @@ async fn panics(panic: Box<dyn Any + Send>) -> Outcome {
 
 /// Drops what is too old, as long as the hub is there.
 async fn sweep(rooms: Weak<Rooms>) {
-    let mut ticks = interval(SWEEP_INTERVAL);
+    let mut ticks = interval_at(Instant::now() + SWEEP_INTERVAL, SWEEP_INTERVAL);
     loop {
         ticks.tick().await;
         let Some(rooms) = rooms.upgrade() else { return };
