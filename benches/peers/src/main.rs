@@ -1,20 +1,23 @@
-//! One echo server at a time, by name, to be measured beside Bowline:
+//! One echo or broadcast server at a time, by name, to be measured beside Bowline:
 //!
 //! ```text
 //! peer NAME --listen ADDR
 //! ```
 //!
 //! Every one of them runs on a current-thread runtime with the same listener (backlog 4,096, `TCP_NODELAY`), and is written
-//! the way its own documentation writes an echo server: receive, send. The first line on standard output is
-//! `listening on ADDR`.
+//! the way its own documentation writes an echo server: receive, send. The broadcast servers are written for speed, as these
+//! crates have none. The first line on standard output is `listening on ADDR`.
 
+mod broadcast;
 mod raw;
+mod raw_broadcast;
 mod websocket;
 
 use std::error::Error;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::broadcast::Sender;
 
 /// What a peer is called, and what it is.
 const NAMES: &[(&str, &str)] = &[
@@ -26,6 +29,10 @@ const NAMES: &[(&str, &str)] = &[
     ("tungstenite-4k", "tokio-tungstenite 0.30 with a read buffer of 4 KiB"),
     ("fastwebsockets", "fastwebsockets 0.10 on hyper, as in its examples"),
     ("tokio-websockets", "tokio-websockets 0.13 with ring for SHA-1"),
+    ("raw-broadcast", "TCP: frames to all sockets, one after another: the baseline of `fanout`"),
+    ("tungstenite-4k-broadcast", "tokio-tungstenite with a read buffer of 4 KiB, and a broadcast channel"),
+    ("fastwebsockets-broadcast", "fastwebsockets, and a broadcast channel"),
+    ("tokio-websockets-broadcast", "tokio-websockets, and a broadcast channel"),
 ];
 
 fn main() -> ExitCode {
@@ -51,7 +58,7 @@ fn main() -> ExitCode {
 fn usage() -> ExitCode {
     eprintln!("usage: peer NAME [--listen ADDR]\n\nNAME is one of");
     for (name, what) in NAMES {
-        eprintln!("  {name:<17} {what}");
+        eprintln!("  {name:<27} {what}");
     }
     ExitCode::from(2)
 }
@@ -70,6 +77,13 @@ fn run(name: &str, address: &str) -> Result<(), Box<dyn Error>> {
             "tungstenite-4k" => serve(listener, |stream| websocket::tungstenite(stream, Some(4096))).await,
             "fastwebsockets" => serve(listener, websocket::fastwebsockets).await,
             "tokio-websockets" => serve(listener, websocket::tokio_websockets).await,
+            "raw-broadcast" => {
+                let room = raw_broadcast::Room::default();
+                serve(listener, move |stream| raw_broadcast::member(stream, room.clone())).await
+            }
+            "tungstenite-4k-broadcast" => serve_room(listener, broadcast::tungstenite).await,
+            "fastwebsockets-broadcast" => serve_room(listener, broadcast::fastwebsockets).await,
+            "tokio-websockets-broadcast" => serve_room(listener, broadcast::tokio_websockets).await,
             _ => serve(listener, |stream| raw::echo(stream, 64 * 1024)).await,
         }
     });
@@ -81,6 +95,17 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(4096)
+}
+
+/// The same with a channel that all connections share.
+async fn serve_room<M, F, Fut>(listener: TcpListener, handler: F) -> std::io::Result<()>
+where
+    M: Clone,
+    F: Fn(TcpStream, Sender<M>) -> Fut,
+    Fut: Future<Output = ()> + 'static + Send,
+{
+    let room = Sender::new(broadcast::CHANNEL);
+    serve(listener, |stream| handler(stream, room.clone())).await
 }
 
 /// Accepts until accepting fails. How one connection ends is its own matter: load generators just hang up.

@@ -24,7 +24,7 @@ pub(crate) fn run(plan: &ConnectPlan) -> Result<ConnectReport, Error> {
     let (start, before) = (meter.sample()?, storm.handshakes);
     storm.run_for(plan.duration)?;
     let handshakes = storm.handshakes - before;
-    let usage = meter.usage(start, handshakes)?;
+    let usage = meter.usage(&start, handshakes)?;
     let faults = storm.faults;
     Ok(ConnectReport {
         schema: SCHEMA_VERSION,
@@ -178,15 +178,11 @@ fn closed_properly(received: &[u8]) -> bool {
 
 /// Writes the request, or the rest of it: true once it is written.
 fn write_request(slot: &mut Slot, request: &[u8]) -> io::Result<bool> {
-    while slot.written < request.len() {
-        match slot.socket.write(&request[slot.written..]) {
-            Ok(count) => slot.written += count,
-            Err(error) if not_yet(&error) => return Ok(false),
-            Err(error) => return Err(error),
-        }
+    let done = open::write_request(&mut slot.socket, request, &mut slot.written)?;
+    if done {
+        slot.stage = Stage::Answer;
     }
-    slot.stage = Stage::Answer;
-    Ok(true)
+    Ok(done)
 }
 
 fn broke(error: &io::Error) -> String {

@@ -71,6 +71,11 @@ impl Cycle {
         self.framed
     }
 
+    /// How long an answer may be and still be taken: wrong, but no reason to give the connection up.
+    pub(crate) fn longest(&self) -> usize {
+        self.messages[0].len() * 2 + 1024
+    }
+
     /// Length of the `index`th outgoing frame.
     pub(crate) fn frame_len(&self, index: usize) -> usize {
         self.starts[index + 1] - self.starts[index]

@@ -22,17 +22,24 @@ pub(crate) struct Dialer {
     address: SocketAddr,
     made: usize,
     per_source: usize,
+    /// Source addresses that are left to others.
+    skip: usize,
 }
 
 impl Dialer {
     /// For connections that stay: a source address for each [`PER_SOURCE`] of them.
     pub(crate) fn new(target: &Target) -> Result<Self, Error> {
-        Ok(Self { address: target.resolve()?, made: 0, per_source: PER_SOURCE })
+        Ok(Self { address: target.resolve()?, made: 0, per_source: PER_SOURCE, skip: 0 })
     }
 
     /// For connections that come and go: another source address each time, as the ports of closed ones stay taken for a while.
     pub(crate) fn rotating(target: &Target) -> Result<Self, Error> {
         Ok(Self { per_source: 1, ..Self::new(target)? })
+    }
+
+    /// Leaves the first few source addresses to other processes.
+    pub(crate) fn skipping(self, skip: usize) -> Self {
+        Self { skip, ..self }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -62,7 +69,7 @@ impl Dialer {
     /// elsewhere the system chooses.
     fn source(&self) -> Option<IpAddr> {
         let IpAddr::V4(server) = self.address.ip() else { return None };
-        let source = self.made / self.per_source;
+        let source = self.skip + self.made / self.per_source;
         if !server.is_loopback() || (source == 0 && self.per_source > 1) {
             return None;
         }
@@ -114,7 +121,9 @@ mod tests {
         assert_eq!(dialer.source(), None);
         dialer.made = PER_SOURCE;
         assert_eq!(dialer.source(), Some(Ipv4Addr::new(127, 1, 0, 2).into()));
-        dialer.per_source = 1;
+        dialer = dialer.skipping(7);
+        assert_eq!(dialer.source(), Some(Ipv4Addr::new(127, 1, 0, 9).into()));
+        (dialer.per_source, dialer.skip) = (1, 0);
         dialer.made = SOURCES - 1;
         assert_eq!(dialer.source(), Some(Ipv4Addr::new(127, 1, 0, 250).into()));
         dialer.made = SOURCES;

@@ -4,6 +4,7 @@ use crate::cycle::{Cycle, READ_BUFFER};
 use crate::handshake::Handshake;
 use crate::lane::Lane;
 use crate::open::{self, Open, Opener};
+use crate::polls::Polls;
 use crate::process::{Meter, float};
 use crate::{EchoPlan, EchoReport, Error, Faults, SCHEMA_VERSION, Verdict, dial, frame};
 use mio::net::TcpStream;
@@ -24,14 +25,14 @@ pub(crate) fn run(plan: &EchoPlan) -> Result<EchoReport, Error> {
     let open = Opener::new(&mut poll, &plan.target, &handshake, plan.open_timeout)?.open(0, plan.connections)?;
 
     let mut load = Load::new(poll, open, cycle, plan.deflate.is_some());
-    load.polls.busy = plan.busy_poll;
+    load.polls = Polls::new(plan.busy_poll);
     load.start(plan.in_flight);
     load.run_for(plan.warm_up)?;
     let (start, before) = (meter.sample()?, load.answered);
-    load.polls = Polls { busy: plan.busy_poll, ..Polls::default() };
+    load.polls.reset();
     load.run_for(plan.duration)?;
     let messages = load.answered - before;
-    let mut usage = meter.usage(start, messages)?;
+    let mut usage = meter.usage(&start, messages)?;
     if plan.busy_poll {
         usage.client.share = load.polls.useful();
     }
@@ -64,21 +65,6 @@ pub(crate) struct Load {
     unfinished: Vec<usize>,
     polls: Polls,
     faults: Faults,
-}
-
-/// How often sockets were asked for, and how often in vain.
-#[derive(Debug, Default)]
-struct Polls {
-    busy: bool,
-    all: u64,
-    empty: u64,
-}
-
-impl Polls {
-    /// The share of them that found something.
-    fn useful(&self) -> f64 {
-        1.0 - float(self.empty) / float(self.all.max(1))
-    }
 }
 
 struct Connection {
@@ -139,6 +125,16 @@ impl Load {
         }
     }
 
+    /// Reads what has come on any connection, told of or not.
+    pub(crate) fn look(&mut self) {
+        (0..self.connections.len()).for_each(|index| self.serve(index, true));
+    }
+
+    /// Pings that came, on all connections.
+    pub(crate) fn pings(&self) -> u64 {
+        self.connections.iter().map(|connection| connection.lane.pings()).sum()
+    }
+
     pub(crate) fn run_for(&mut self, duration: Duration) -> Result<(), Error> {
         let end = Instant::now() + duration;
         let mut events = Events::with_capacity(1024);
@@ -191,19 +187,19 @@ impl Load {
         } else {
             open::poll(&mut self.poll, events, wait)?;
         }
-        self.polls.all += 1;
-        self.polls.empty += u64::from(events.is_empty());
+        self.polls.count(!events.is_empty());
         for index in std::mem::take(&mut self.unfinished) {
-            self.serve(index);
+            self.serve(index, true);
         }
         for event in &*events {
-            self.serve(event.token().0);
+            self.serve(event.token().0, event.is_read_closed());
         }
         Ok(())
     }
 
-    /// Reads what has come on a connection, and writes what that makes room for.
-    fn serve(&mut self, index: usize) {
+    /// Reads what has come on a connection, and writes what that makes room for; up to its end where
+    /// that is known to be there, or may be.
+    fn serve(&mut self, index: usize, to_end: bool) {
         let Some(Connection { socket: Some(socket), lane }) = self.connections.get_mut(index) else { return };
         let outstanding = lane.outstanding();
         let mut turn = 0;
@@ -215,8 +211,9 @@ impl Load {
                         break Err(why);
                     }
                     turn += count;
-                    // A read that did not fill the buffer emptied the socket: epoll tells when there is more.
-                    if count < self.buffer.len() {
+                    // A read that did not fill the buffer emptied the socket: epoll tells when there is more, but for an end
+                    // that it told of in the same breath.
+                    if count < self.buffer.len() && !to_end {
                         break Ok(());
                     }
                     if turn >= TURN {

@@ -5,7 +5,7 @@ use crate::echo::Load;
 use crate::handshake::Handshake;
 use crate::open::Opener;
 use crate::process::{Meter, float, kernel_memory, resident};
-use crate::{EchoPlan, Error, IdlePlan, IdleReport, KernelMemory, SCHEMA_VERSION, Verdict, dial};
+use crate::{EchoPlan, Error, IdleHold, IdlePlan, IdleReport, KernelMemory, SCHEMA_VERSION, Verdict, dial};
 use mio::Poll;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub(crate) fn run(plan: &IdlePlan) -> Result<IdleReport, Error> {
         let open = opener.open(count, more)?;
         load.add(open, false);
         load.start_from(count, plan.messages);
+        // Opening looks at new connections only: a ping that came on another meanwhile is still to be answered.
+        load.look();
         count += more;
         load.drain(plan.open_timeout)
     };
@@ -34,8 +36,15 @@ pub(crate) fn run(plan: &IdlePlan) -> Result<IdleReport, Error> {
     let before = Look::take(plan)?;
     let start = meter.sample()?;
     open(&mut load, plan.connections)?;
-    let opening = meter.usage(start, plan.connections as u64)?;
+    let opening = meter.usage(&start, plan.connections as u64)?;
+    let (start, pings) = (meter.sample()?, load.pings());
     load.run_for(plan.hold)?;
+    let held = meter.usage(&start, 0)?;
+    let hold = (!plan.hold.is_zero()).then(|| IdleHold {
+        seconds: held.seconds,
+        pings: load.pings() - pings,
+        cpu_microseconds: held.server.map(|server| server.cpu_seconds / held.seconds / float(count as u64) * 1e6),
+    });
     let after = Look::take(plan)?;
     let faults = load.finish();
     Ok(IdleReport {
@@ -47,6 +56,7 @@ pub(crate) fn run(plan: &IdlePlan) -> Result<IdleReport, Error> {
         resident_before: before.resident,
         resident_after: after.resident,
         resident_per_connection: each(before.resident, after.resident, plan),
+        hold,
         kernel: before.kernel.zip(after.kernel).and_then(|(before, after)| {
             Some(KernelMemory {
                 slab_per_connection: each(Some(before.0), Some(after.0), plan)?,

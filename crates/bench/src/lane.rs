@@ -1,8 +1,9 @@
 //! One connection's traffic, without its socket.
 
 use crate::Faults;
-use crate::check::{Parser, Place};
+use crate::check::{Place, judge};
 use crate::cycle::Cycle;
+use crate::parser::{Control, Parser};
 
 /// What a connection has sent and received, and what it is to send.
 #[derive(Debug)]
@@ -20,8 +21,7 @@ pub(crate) struct Lane {
     unsent: usize,
     /// Index of the frame that is queued next.
     queued: usize,
-    /// Pongs, to be sent between two frames.
-    pongs: Vec<u8>,
+    control: Control,
 }
 
 impl Lane {
@@ -35,13 +35,18 @@ impl Lane {
             outgoing: 0,
             unsent: 0,
             queued: 0,
-            pongs: Vec::new(),
+            control: Control::default(),
         }
     }
 
     /// Messages sent or queued, and not answered.
     pub(crate) fn outstanding(&self) -> usize {
         self.place.outstanding
+    }
+
+    /// Pings that came.
+    pub(crate) fn pings(&self) -> u64 {
+        self.control.pings
     }
 
     /// Queues the next `count` messages.
@@ -55,19 +60,19 @@ impl Lane {
 
     /// What to write next; empty if nothing.
     pub(crate) fn to_write<'a>(&'a self, cycle: &'a Cycle) -> &'a [u8] {
-        if self.pongs.is_empty() {
+        if self.control.pongs.is_empty() {
             return cycle.outgoing(self.outgoing, self.unsent);
         }
         match cycle.rest_of_frame(self.outgoing) {
-            0 => &self.pongs,
+            0 => &self.control.pongs,
             rest => cycle.outgoing(self.outgoing, rest),
         }
     }
 
     /// So many bytes of [`to_write`](Self::to_write) are written.
     pub(crate) fn wrote(&mut self, count: usize, cycle: &Cycle) {
-        if !self.pongs.is_empty() && cycle.rest_of_frame(self.outgoing) == 0 {
-            self.pongs.drain(..count);
+        if !self.control.pongs.is_empty() && cycle.rest_of_frame(self.outgoing) == 0 {
+            self.control.pongs.drain(..count);
             return;
         }
         self.unsent -= count;
@@ -76,7 +81,7 @@ impl Lane {
 
     /// Whether the outgoing bytes end with a whole frame: another may be written.
     pub(crate) fn between_frames(&self, cycle: &Cycle) -> bool {
-        self.pongs.is_empty() && cycle.rest_of_frame(self.outgoing) == 0
+        self.control.pongs.is_empty() && cycle.rest_of_frame(self.outgoing) == 0
     }
 
     /// Takes what one read brought. An error is the reason why the connection is of no more use; answers before it count.
@@ -89,10 +94,13 @@ impl Lane {
                 faults.wrong += 1;
                 return Err("a byte came back that was not sent".into());
             }
-            self.parse_from_here(cycle, faults)?;
+            self.parse_from_here(cycle)?;
         }
         let Some(parser) = &mut self.parser else { return Ok(()) };
-        parser.receive(bytes, cycle, &mut self.place, faults, &mut self.pongs)?;
+        let place = &mut self.place;
+        parser.receive(bytes, cycle.longest(), &mut self.control, |opcode, message| {
+            judge(message, opcode, cycle, place, faults);
+        })?;
         if parser.is_empty() && !self.deflate {
             self.parser = None;
             let frame = cycle.incoming_lengths().map_or(0, |(frame, _)| frame);
@@ -130,11 +138,12 @@ impl Lane {
     }
 
     /// Changes to parsing, beginning with what has come of the present answer.
-    fn parse_from_here(&mut self, cycle: &Cycle, faults: &mut Faults) -> Result<(), String> {
+    fn parse_from_here(&mut self, cycle: &Cycle) -> Result<(), String> {
         let mut parser = Box::new(Parser::new(false));
         let (frame, _) = cycle.incoming_lengths().unwrap_or_default();
         if let Some(bytes) = cycle.incoming(self.place.next * frame) {
-            parser.receive(&bytes[..self.partial], cycle, &mut self.place, faults, &mut self.pongs)?;
+            // Part of a message: nothing to judge yet.
+            parser.receive(&bytes[..self.partial], cycle.longest(), &mut self.control, |_, _| ())?;
         }
         self.parser = Some(parser);
         Ok(())

@@ -3,8 +3,10 @@
 //! | Scenario | Question | Figure |
 //! |---|---|---|
 //! | [`EchoPlan`] | what does a message cost? | messages per second of server CPU |
-//! | [`IdlePlan`] | what does an open connection cost? | resident bytes per connection |
+//! | [`FanoutPlan`] | what does a message to many cost? | deliveries per second of server CPU |
+//! | [`IdlePlan`] | what does an open connection cost? | resident bytes, and CPU time a second, per connection |
 //! | [`ConnectPlan`] | what does a handshake cost? | handshakes per second of server CPU |
+//! | [`HoldPlan`] | how many can there be? | connections held, and when a publication reached all |
 //!
 //! ```no_run
 //! use bowline_bench::{EchoPlan, Plan, run};
@@ -19,15 +21,17 @@
 //! # Method
 //! The load comes from the calling thread alone, which is to be pinned to another core than the server. It is a *closed*
 //! loop: a connection keeps a fixed number of messages in flight and sends the next when an answer comes, so that the rate is
-//! what the server can do, and latency is not measured. The server's CPU time is read from `/proc` (Linux) by process id; a
-//! figure by wall clock stands beside it. The harness costs less per message than a server: frames are masked before the run,
-//! a connection's outgoing and incoming bytes are two periodic strings, and an answer is checked by comparing what one read
-//! brought with its place in the string. Whatever compares unequal is parsed, frame by frame, and judged: see [`Faults`].
+//! what the server can do. Latency is measured for publications only; at fixed times ([`FanoutPlan::rate`]) it counts from
+//! when one was due. The server's CPU time is read from `/proc` (Linux) by process id; a figure by wall clock stands beside
+//! it. The harness costs less per message than a server: frames are masked before the run, a connection's outgoing and
+//! incoming bytes are two periodic strings, and an answer is checked by comparing what one read brought with its place in the
+//! string. Publications differ in their number only, and the string is the last few of them, shared by all subscribers.
+//! Whatever compares unequal is parsed, frame by frame, and judged: see [`Faults`].
 //!
 //! # Baselines without WebSocket
 //! A target `tcp://HOST:PORT` is a server that sends back the bytes it gets. A WebSocket message is 4 bytes longer on its way
 //! to the server than back, because it is masked; the bytes sent to a `tcp://` target are 2 bytes longer than the server's
-//! frame would be, so that both ways together carry exactly the bytes of a WebSocket echo.
+//! frame would be, so that both ways together carry exactly the bytes of a WebSocket echo. For fan-out see [`FanoutPlan`].
 
 mod check;
 mod connect;
@@ -37,26 +41,33 @@ pub mod delivery;
 mod dial;
 mod echo;
 mod error;
+mod fanout;
 mod frame;
 mod handshake;
+mod hold;
 mod idle;
 mod lane;
 mod open;
+mod parser;
 mod payload;
 mod plan;
+mod polls;
 mod process;
 mod report;
 mod seconds;
 mod target;
 
+use std::ops::ControlFlow;
+
 pub use error::Error;
 pub use payload::{Content, payload};
 pub use plan::{
-    ConnectPlan, Deflate, EchoPlan, IdlePlan, MAX_CONNECTIONS, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_MESSAGE_SIZE,
-    MessageKind, Plan,
+    ConnectPlan, Deflate, EchoPlan, FanoutPlan, HoldPlan, IdlePlan, MAX_CONNECTIONS, MAX_IN_FLIGHT,
+    MAX_IN_FLIGHT_BYTES, MAX_MESSAGE_SIZE, MAX_RATE, MessageKind, Plan,
 };
 pub use report::{
-    ClientUse, ConnectReport, EchoReport, Faults, IdleReport, KernelMemory, Report, SCHEMA_VERSION, ServerUse, Verdict,
+    ClientUse, ConnectReport, EchoReport, Event, FanoutReport, Faults, HoldReport, IdleHold, IdleReport, KernelMemory,
+    Lag, Latency, Report, SCHEMA_VERSION, ServerUse, Verdict,
 };
 pub use target::{Protocol, Target};
 
@@ -66,9 +77,20 @@ pub use target::{Protocol, Target};
 /// A plan outside its bounds, a server that can't be reached, refuses or speaks another protocol, and limits of this machine
 /// (ports, descriptors) end the run; each says what to do. Wrong or missing answers don't: the report counts them.
 pub fn run(plan: &Plan) -> Result<Report, Error> {
+    run_telling(plan, |_| ControlFlow::Continue(()))
+}
+
+/// The same, and tells what happens meanwhile, from the calling thread. Only a [`HoldPlan`] has something to tell;
+/// [`ControlFlow::Break`] ends the holding.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_telling(plan: &Plan, tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<Report, Error> {
     match plan {
         Plan::Echo(plan) => echo::run(plan).map(Report::Echo),
+        Plan::Fanout(plan) => fanout::run(plan).map(Report::Fanout),
         Plan::Idle(plan) => idle::run(plan).map(Report::Idle),
         Plan::Connect(plan) => connect::run(plan).map(Report::Connect),
+        Plan::Hold(plan) => hold::run(plan, tell).map(Report::Hold),
     }
 }

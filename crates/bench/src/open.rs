@@ -99,12 +99,8 @@ impl<'a> Opener<'a> {
             // Without a handshake being connected is all: a socket that isn't has no peer.
             return Ok(opening.socket.peer_addr().is_ok().then(Vec::new));
         };
-        while opening.written < handshake.request.len() {
-            match opening.socket.write(&handshake.request[opening.written..]) {
-                Ok(count) => opening.written += count,
-                Err(error) if not_yet(&error) => return Ok(None),
-                Err(error) => return Err(unreachable(error)),
-            }
+        if !write_request(&mut opening.socket, &handshake.request, &mut opening.written).map_err(unreachable)? {
+            return Ok(None);
         }
         let mut buffer = [0; 4096];
         loop {
@@ -122,6 +118,18 @@ impl<'a> Opener<'a> {
             }
         }
     }
+}
+
+/// Writes a request, or the rest of it: true once it is written.
+pub(crate) fn write_request(socket: &mut TcpStream, request: &[u8], written: &mut usize) -> io::Result<bool> {
+    while *written < request.len() {
+        match socket.write(&request[*written..]) {
+            Ok(count) => *written += count,
+            Err(error) if not_yet(&error) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 /// Whether a socket is only not ready: a write before the connection stands says `NotConnected`.

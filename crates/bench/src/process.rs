@@ -2,6 +2,8 @@
 
 use crate::{ClientUse, Error, ServerUse};
 use rustix::time::{ClockId, clock_gettime};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::time::Instant;
@@ -13,12 +15,15 @@ pub(crate) struct Meter {
 }
 
 /// One look; figures are differences between two.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Sample {
     at: Instant,
-    server: Option<u64>,
+    server: Option<Threads>,
     client: u64,
 }
+
+/// CPU time of each thread of a process, in nanoseconds.
+type Threads = BTreeMap<OsString, u64>;
 
 /// What was used between two looks.
 #[derive(Debug)]
@@ -45,13 +50,13 @@ impl Meter {
     }
 
     /// What was used since `start`, in which `count` messages or handshakes were served.
-    pub(crate) fn usage(&self, start: Sample, count: u64) -> Result<Usage, Error> {
+    pub(crate) fn usage(&self, start: &Sample, count: u64) -> Result<Usage, Error> {
         let end = self.sample()?;
         let seconds = (end.at - start.at).as_secs_f64();
         let client = seconds_between(start.client, end.client);
-        let server = match (self.server, start.server, end.server) {
+        let server = match (self.server, &start.server, &end.server) {
             (Some(pid), Some(before), Some(after)) => {
-                let cpu_seconds = seconds_between(before, after);
+                let cpu_seconds = float(between(before, after)) / 1e9;
                 let resident = resident(pid).map_err(|source| Error::Server { pid, source })?;
                 // A server that used no time at all served nothing; JSON has no infinity.
                 let per_cpu_second = if cpu_seconds > 0.0 { float(count) / cpu_seconds } else { 0.0 };
@@ -75,22 +80,39 @@ fn seconds_between(before: u64, after: u64) -> f64 {
 
 /// CPU time of this thread.
 fn own_nanoseconds() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+    nanoseconds(ClockId::ThreadCPUTime)
+}
+
+/// A clock that all processes of a machine share.
+pub(crate) fn monotonic_nanoseconds() -> u64 {
+    nanoseconds(ClockId::Monotonic)
+}
+
+fn nanoseconds(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
     u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
+/// What threads used between two looks: those that ended meanwhile are left out, and take nothing away from the others.
+fn between(before: &Threads, after: &Threads) -> u64 {
+    after.iter().map(|(thread, time)| time.saturating_sub(before.get(thread).copied().unwrap_or(0))).sum()
 }
 
 /// CPU time of all threads of a process. The scheduler's statistics have it in nanoseconds, but kernels can be built without
 /// them; the fallback counts in clock ticks, mostly of 10 ms.
-fn cpu_nanoseconds(pid: u32) -> io::Result<u64> {
-    let mut total = 0;
+fn cpu_nanoseconds(pid: u32) -> io::Result<Threads> {
+    let mut threads = Threads::new();
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let task = task?;
         // A thread may end between the listing and the look.
-        if let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) {
-            total += text.split_ascii_whitespace().next().and_then(|time| time.parse::<u64>().ok()).unwrap_or(0);
+        if let Ok(text) = fs::read_to_string(task.path().join("schedstat"))
+            && let Some(time) = text.split_ascii_whitespace().next().and_then(|time| time.parse().ok())
+        {
+            threads.insert(task.file_name(), time);
         }
     }
-    if total > 0 {
-        return Ok(total);
+    if threads.values().any(|&time| time > 0) {
+        return Ok(threads);
     }
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name in parentheses may itself hold spaces and parentheses: fields are counted from the last one.
@@ -99,7 +121,8 @@ fn cpu_nanoseconds(pid: u32) -> io::Result<u64> {
     let (Some(user), Some(system)) = (field(11), field(12)) else {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "unknown form of /proc/PID/stat"));
     };
-    Ok((user + system) * (1_000_000_000 / rustix::param::clock_ticks_per_second().max(1)))
+    let time = (user + system) * (1_000_000_000 / rustix::param::clock_ticks_per_second().max(1));
+    Ok(Threads::from([(OsString::new(), time)]))
 }
 
 /// Resident bytes of a process.
@@ -137,10 +160,16 @@ mod tests {
         while own_nanoseconds() < start.client + 30_000_000 {
             sum = std::hint::black_box(sum + 1);
         }
-        let usage = meter.usage(start, 1000).unwrap();
+        let usage = meter.usage(&start, 1000).unwrap();
         let server = usage.server.unwrap();
         assert!(usage.client.cpu_seconds >= 0.03 && server.cpu_seconds > 0.0, "{usage:?}");
         assert!(server.per_cpu_second > 0.0 && server.resident > 100_000, "{usage:?}");
+    }
+
+    #[test]
+    fn a_thread_that_ends_takes_nothing_away() {
+        let threads = |times: &[(&str, u64)]| times.iter().map(|(name, time)| (OsString::from(name), *time)).collect();
+        assert_eq!(between(&threads(&[("1", 10), ("2", 500)]), &threads(&[("1", 30), ("3", 5)])), 25);
     }
 
     #[test]

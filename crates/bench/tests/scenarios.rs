@@ -54,6 +54,23 @@ fn idle_connections_are_weighed() {
 }
 
 #[test]
+fn idle_connections_are_held_and_their_pings_answered() {
+    let address = websocket("", || {
+        // The answer to a ping is followed by the next.
+        |_, sent: Frame| {
+            Some(if sent.first == 0x8a { frame(0x89, b"") } else { [sent.echo(), frame(0x89, b"")].concat() })
+        }
+    });
+    let mut plan = IdlePlan::new(format!("ws://{address}/").parse().unwrap());
+    (plan.connections, plan.settling, plan.hold) = (5, 1, Duration::from_millis(300));
+    plan.server_pid = Some(std::process::id());
+    let Report::Idle(report) = run(&Plan::Idle(plan)).expect("a report") else { panic!("another report") };
+    assert!(!report.faults.any(), "{report}");
+    let hold = report.hold.expect("they were held");
+    assert!(hold.seconds >= 0.3 && hold.pings > 6 && hold.cpu_microseconds.is_some(), "{report}");
+}
+
+#[test]
 fn idle_connections_that_the_server_closes_are_told() {
     let address = websocket("", || |_, sent: Frame| Some([sent.echo(), frame(0x88, &[])].concat()));
     let mut plan = IdlePlan::new(format!("ws://{address}/").parse().unwrap());

@@ -3,16 +3,16 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-/// Says where it listens, and `hint`, a line that makes something of an address to try.
-pub(crate) fn announce(addresses: &[SocketAddr], hint: impl FnOnce(SocketAddr) -> String) {
+/// Says where it listens and whether with TLS, and `hint`, a line that makes something of an address to try.
+pub(crate) fn announce(addresses: &[(SocketAddr, bool)], hint: impl FnOnce(SocketAddr, bool) -> String) {
     let mut stdout = io::stdout().lock();
     // A service may have no standard output; it serves all the same.
-    for address in addresses {
-        drop(writeln!(stdout, "listening on {address}"));
-        tracing::debug!(%address, "listening");
+    for (address, has_tls) in addresses {
+        drop(writeln!(stdout, "listening on {address}{}", if *has_tls { " with TLS" } else { "" }));
+        tracing::debug!(%address, tls = has_tls, "listening");
     }
-    if let Some(first) = addresses.first() {
-        drop(writeln!(stdout, "{}", hint(reachable(*first))));
+    if let Some((first, has_tls)) = addresses.first() {
+        drop(writeln!(stdout, "{}", hint(reachable(*first), *has_tls)));
     }
     drop(stdout.flush());
 }

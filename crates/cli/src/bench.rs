@@ -1,11 +1,13 @@
 //! `bowline bench …`: flags into plans, reports onto standard output.
 
 use bowline_bench::{
-    ConnectPlan, Content, Deflate, EchoPlan, Error, IdlePlan, MessageKind, Plan, Report, Target, Verdict,
+    ConnectPlan, Content, Deflate, EchoPlan, Error, Event, FanoutPlan, HoldPlan, IdlePlan, MessageKind, Plan, Report,
+    Target, Verdict,
 };
 use clap::{Args, Subcommand, ValueEnum};
 use std::error::Error as _;
 use std::io::{Write, stdout};
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use crate::failure::Failure;
 
 /// Measure a WebSocket server.
 ///
-/// The load comes from one thread, in a closed loop. Pin it and the server to different cores (`taskset`), and give the
+/// The load comes from one thread, in a closed loop unless a rate is given. Pin it and the server to different cores (`taskset`), and give the
 /// server's process id for figures by its CPU time.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 fine, 1 no report, 3 client-bound, 4 answers were missing or wrong.")]
@@ -29,10 +31,16 @@ pub(crate) struct BenchArgs {
 enum Scenario {
     /// Messages to and fro: what does a message cost?
     Echo(EchoArgs),
-    /// Connections that do nothing: what memory does one take?
+    /// One message to many: what does a delivery cost?
+    Fanout(FanoutArgs),
+    /// Connections that do nothing: what memory and CPU time does one take?
     Idle(IdleArgs),
     /// Opening and closing handshakes without a pause: what does one cost?
     Connect(ConnectArgs),
+    /// Many connections for a long time: one process's share of a million
+    ///
+    /// Pings are answered, and publications counted. What happens is printed as it happens, a line each, before the report.
+    Hold(HoldArgs),
 }
 
 #[derive(Debug, Args)]
@@ -78,6 +86,40 @@ struct EchoArgs {
 }
 
 #[derive(Debug, Args)]
+struct FanoutArgs {
+    /// The server, and the path that is the room: `ws://HOST[:PORT][/PATH]`; or `tcp://HOST:PORT`, one that gets each
+    /// publication with its length in front, as 4 bytes, and sends frames to all.
+    target: Target,
+    /// The server's process on this machine, for its CPU time and memory.
+    #[arg(long, value_name = "PID")]
+    pid: Option<u32>,
+    /// Bytes of a publication, at least 8: its number.
+    #[arg(long, value_name = "BYTES", default_value_t = 64)]
+    size: usize,
+    /// Open connections, one of which publishes.
+    #[arg(short, long, value_name = "N", default_value_t = 1000)]
+    subscribers: usize,
+    /// Publications under way: the next is sent when all subscribers have the oldest.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    in_flight: usize,
+    /// Publications a second at fixed times, whatever becomes of them; latency counts from when one was due.
+    #[arg(long, value_name = "N", conflicts_with = "in_flight")]
+    rate: Option<f64>,
+    /// Never sleep: no server then pays for waking the load generator up. Takes a core.
+    #[arg(long)]
+    busy_poll: bool,
+    /// Text or binary messages.
+    #[arg(long, value_enum, default_value = "binary")]
+    messages_kind: KindArg,
+    /// Seconds before measuring.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    warm_up: Duration,
+    /// Seconds to measure.
+    #[arg(short, long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    duration: Duration,
+}
+
+#[derive(Debug, Args)]
 struct IdleArgs {
     #[command(flatten)]
     server: ServerArgs,
@@ -110,6 +152,32 @@ struct ConnectArgs {
     duration: Duration,
 }
 
+#[derive(Debug, Args)]
+struct HoldArgs {
+    /// The server: `ws://HOST[:PORT][/PATH]`.
+    target: Target,
+    /// Connections to hold open.
+    #[arg(short, long, value_name = "N", default_value_t = 19_000)]
+    connections: usize,
+    /// Connections begun in a second.
+    #[arg(long, value_name = "N", default_value_t = 5000)]
+    rate: usize,
+    /// Source addresses on the loopback that other processes use, one for 10,000 connections.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    skip_sources: usize,
+    /// Seconds to hold them once all are open.
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds)]
+    hold: Duration,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum KindArg {
+    /// The server has to check its UTF-8.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ContentArg {
     /// Letters in no order.
@@ -128,12 +196,23 @@ enum DeflateArg {
 
 /// Carries out what the flags say. An error is one that ended the run without a report.
 pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
-    let report = bowline_bench::run(&args.scenario.into_plan()).map_err(|error| failure(&error))?;
+    let json = args.json;
+    let plan = args.scenario.into_plan();
+    let report = bowline_bench::run_telling(&plan, |event| tell(event, json)).map_err(|error| failure(&error))?;
     let text = if args.json { report.to_json().map_err(|error| failure(&error))? + "\n" } else { report.to_string() };
     stdout()
         .write_all(text.as_bytes())
         .map_err(|error| Failure::Runtime(format!("can't print the report: {error}")))?;
     Ok(exit_code(&report))
+}
+
+/// Prints what happens. With nobody left to read it there is no point in going on.
+fn tell(event: &Event, json: bool) -> ControlFlow<()> {
+    let line = if json { event.to_json().unwrap_or_default() } else { event.to_string() };
+    match writeln!(stdout(), "{line}").and_then(|()| stdout().flush()) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    }
 }
 
 fn failure(error: &Error) -> Failure {
@@ -149,9 +228,9 @@ fn exit_code(report: &Report) -> ExitCode {
     }
 }
 
-/// At most a day: a longer figure is a slip.
+/// At most a day: a longer figure is a slip. The unit may be written, though there is no other.
 fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse() {
+    match text.strip_suffix('s').unwrap_or(text).parse() {
         Ok(seconds @ 0.0..=86_400.0) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("not a number of seconds from 0 to 86400".to_owned()),
     }
@@ -161,6 +240,7 @@ impl Scenario {
     fn into_plan(self) -> Plan {
         match self {
             Self::Echo(args) => Plan::Echo(args.into_plan()),
+            Self::Fanout(args) => Plan::Fanout(args.into_plan()),
             Self::Idle(args) => {
                 let mut plan = IdlePlan::new(args.server.target);
                 plan.server_pid = args.server.pid;
@@ -173,6 +253,12 @@ impl Scenario {
                 (plan.concurrency, plan.closing_handshake) = (args.concurrency, !args.no_closing_handshake);
                 (plan.warm_up, plan.duration) = (args.warm_up, args.duration);
                 Plan::Connect(plan)
+            }
+            Self::Hold(args) => {
+                let mut plan = HoldPlan::new(args.target);
+                (plan.connections, plan.rate, plan.skip_sources) = (args.connections, args.rate, args.skip_sources);
+                plan.hold = args.hold;
+                Plan::Hold(plan)
             }
         }
     }
@@ -194,5 +280,35 @@ impl EchoArgs {
             (Some(ContentArg::Letters), _) | (None, None) => Content::Letters,
         };
         plan
+    }
+}
+
+impl FanoutArgs {
+    fn into_plan(self) -> FanoutPlan {
+        let mut plan = FanoutPlan::new(self.target);
+        plan.server_pid = self.pid;
+        (plan.size, plan.subscribers, plan.in_flight, plan.rate) =
+            (self.size, self.subscribers, self.in_flight, self.rate);
+        (plan.warm_up, plan.duration, plan.busy_poll) = (self.warm_up, self.duration, self.busy_poll);
+        plan.kind = match self.messages_kind {
+            KindArg::Text => MessageKind::Text,
+            KindArg::Binary => MessageKind::Binary,
+        };
+        plan
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_may_have_their_unit() {
+        assert_eq!(seconds("60s"), Ok(Duration::from_secs(60)));
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(seconds("86400"), Ok(Duration::from_secs(86_400)));
+        for wrong in ["86401", "-1", "500ms", "2m", "s", ""] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
     }
 }

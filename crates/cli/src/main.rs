@@ -11,6 +11,7 @@ mod failure;
 mod log;
 mod plan;
 mod runtime;
+mod serve;
 mod signals;
 
 use std::io::{Write, stderr};
@@ -39,6 +40,10 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Broadcast(args) => {
             log::init(args.engine.log.filter.as_deref())?;
             broadcast::run(&BroadcastPlan::new(args)?)
+        }
+        Command::Serve(args) => {
+            log::init(args.log.filter.as_deref())?;
+            serve::run(args)
         }
         Command::Connect(args) => {
             log::init(args.log.filter.as_deref())?;

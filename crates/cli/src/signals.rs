@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM.
+//! Ctrl-C and SIGTERM, and SIGHUP.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -33,8 +33,6 @@ impl Stop {
 impl Signals {
     /// Takes the signals over; to be called in a runtime. From here on they don't end the program by themselves.
     pub(crate) fn new() -> Result<Self, Failure> {
-        let listen =
-            |kind| signal(kind).map_err(|error| Failure::Runtime(format!("cannot listen for signals: {error}")));
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
@@ -45,4 +43,24 @@ impl Signals {
             _ = self.terminate.recv() => Stop::Terminate,
         }
     }
+}
+
+/// SIGHUP, which asks to read again what may have changed.
+#[derive(Debug)]
+pub(crate) struct Hangups(Signal);
+
+impl Hangups {
+    /// Takes the signal over; to be called in a runtime. From here on it doesn't end the program.
+    pub(crate) fn new() -> Result<Self, Failure> {
+        listen(SignalKind::hangup()).map(Self)
+    }
+
+    /// Waits for the next one. Cancel safe.
+    pub(crate) async fn next(&mut self) {
+        let _ = self.0.recv().await;
+    }
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::Runtime(format!("cannot listen for signals: {error}")))
 }

@@ -156,6 +156,7 @@ async fn a_signal_closes_all_with_1001_and_a_second_exits_at_once() {
     for client in &mut clients {
         assert_eq!(closed(client).await.map(|frame| u16::from(frame.code)), Some(1001));
     }
+    drop(clients);
     server.said("closing every connection").await;
     assert_eq!(server.ended().await.code(), Some(0));
 
@@ -176,4 +177,15 @@ async fn places_come_free_again() {
         soon(client.close(None)).await.expect("sent");
         closed(&mut client).await;
     }
+}
+
+#[tokio::test]
+async fn a_message_larger_than_the_log_is_1009() {
+    let server = Server::start("broadcast", &["--max-log-bytes", "1KiB"]).await;
+    let mut client = server.client_at("/a").await;
+    assert_echo(&mut client, Message::binary(vec![1; 1024])).await;
+    send(&mut client, &Message::binary(vec![1; 1025])).await;
+    let frame = closed(&mut client).await.expect("a code");
+    assert_eq!(u16::from(frame.code), 1009);
+    assert!(frame.reason.contains("max_log_bytes"), "{}", frame.reason);
 }

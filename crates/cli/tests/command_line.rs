@@ -10,9 +10,15 @@ use self::common::{bowline, bowline_with_descriptors, feed, run};
 async fn help_says_what_there_is() {
     let ran = run(&["--help"], b"").await;
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
-    for part in
-        ["Usage: bowline <COMMAND>", "  echo ", "  connect ", "Examples:\n  bowline echo ", "Exit codes: 0 done"]
-    {
+    for part in [
+        "Usage: bowline <COMMAND>",
+        "  echo ",
+        "  broadcast ",
+        "  serve ",
+        "  connect ",
+        "Examples:\n  bowline serve ",
+        "Exit codes: 0 done",
+    ] {
         assert!(ran.stdout.contains(part), "{part:?} in {}", ran.stdout);
     }
     // Without a command: the same, but as an error.
@@ -36,6 +42,26 @@ async fn each_command_explains_its_flags_and_defaults() {
         "Examples: bowline echo --listen",
     ] {
         assert!(help.contains(part), "{part:?} in {}", ran.stdout);
+    }
+    for (command, parts) in [
+        ("broadcast", &["Rooms: --history <N> How many of a room's latest messages a newcomer gets [default: 0]"][..]),
+        (
+            "serve",
+            &[
+                "Configuration: -c, --config <FILE> Read settings from a TOML file",
+                "-l, --listen <ADDR> Address and port to listen on, with TLS if there is a certificate",
+                "--max-message-size <BYTES> Largest message, after inflating; a larger one closes with 1009 [default: 1MiB]",
+                "--drain-window <TIME> Time over which the closes are spread [default: 10s]",
+                "/rooms/{room} a WebSocket in the room",
+            ],
+        ),
+    ] {
+        let ran = run(&[command, "--help"], b"").await;
+        let help = words(&ran.stdout);
+        for part in parts {
+            assert!(help.contains(part), "{part:?} in {}", ran.stdout);
+        }
+        assert!(ran.stdout.lines().all(|line| line.chars().count() <= 100), "{}", ran.stdout);
     }
     let ran = run(&["connect", "--help"], b"").await;
     let help = words(&ran.stdout);

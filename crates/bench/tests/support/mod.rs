@@ -42,15 +42,7 @@ where
     F: FnMut(usize, Frame) -> Option<Vec<u8>>,
 {
     tcp(move |mut stream| {
-        let head = read_head(&mut stream)?;
-        let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap_or_default();
-        let hash = Sha1::new().chain_update(key).chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
-        let accept = STANDARD.encode(hash);
-        write!(
-            stream,
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {accept}\r\n{extensions}\r\n"
-        )?;
+        accept(&mut stream, extensions)?;
         let mut script = script();
         for number in 0.. {
             let frame = read_frame(&mut stream)?;
@@ -65,6 +57,19 @@ where
         }
         Ok(())
     })
+}
+
+/// Answers an opening handshake.
+pub(crate) fn accept(stream: &mut TcpStream, extensions: &str) -> io::Result<()> {
+    let head = read_head(stream)?;
+    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap_or_default();
+    let hash = Sha1::new().chain_update(key).chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
+    let accept = STANDARD.encode(hash);
+    write!(
+        stream,
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n{extensions}\r\n"
+    )
 }
 
 /// Serves any protocol on a free port. How a connection ends is the load generator's to judge.
@@ -95,7 +100,7 @@ pub(crate) fn read_head(stream: &mut TcpStream) -> io::Result<String> {
     String::from_utf8(head).map_err(io::Error::other)
 }
 
-fn read_frame(stream: &mut TcpStream) -> io::Result<Frame> {
+pub(crate) fn read_frame(stream: &mut TcpStream) -> io::Result<Frame> {
     let mut two = [0; 2];
     stream.read_exact(&mut two)?;
     assert_eq!(two[1] & 0x80, 0x80, "clients mask");

@@ -1,7 +1,7 @@
 //! The command line: flags and their help. What they mean together is checked in [`crate::plan`].
 
 mod broadcast;
-mod value;
+pub(crate) mod value;
 
 use std::time::Duration;
 
@@ -10,9 +10,10 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use http::{HeaderName, HeaderValue};
 
 use crate::bench::BenchArgs;
+use crate::serve::ServeArgs;
 
 pub(crate) use self::broadcast::BroadcastArgs;
-use self::value::{Size, parse_duration, parse_header, parse_size, parse_wait};
+use self::value::{Size, parse_address, parse_duration, parse_header, parse_size, parse_wait};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -20,7 +21,7 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// WebSocket from the command line: an echo and a broadcast server, an interactive client, a load generator
+/// WebSocket from the command line: a server with rooms, an interactive client, a load generator
 #[derive(Debug, Parser)]
 #[command(name = "bowline", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true)]
 #[command(arg_required_else_help = true, subcommand_required = true, after_help = EXAMPLES)]
@@ -32,16 +33,18 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  bowline echo                              serve on 127.0.0.1:9001
-  bowline broadcast                         the same, but every path is a room
-  bowline connect ws://127.0.0.1:9001       talk to it, a line a message
-  bowline echo --help                       every flag, with its default
+  bowline serve                             serve on 127.0.0.1:9001; open http://127.0.0.1:9001/
+  bowline connect ws://127.0.0.1:9001/echo  talk to it, a line a message
+  bowline serve --help                      every flag, with its default
 
 Exit codes: 0 done, 1 it failed, 2 the command line is wrong.";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Serve rooms as WebSockets, event streams and polls, by HTTP/1.1 and HTTP/2, with TLS
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ServeArgs),
     /// Serve WebSockets on any path and send every message back
     #[command(after_help = ECHO_EXAMPLES)]
     Echo(EngineArgs),
@@ -51,7 +54,7 @@ pub(crate) enum Command {
     /// Talk to a WebSocket server: lines of standard input out, messages in
     #[command(after_help = CONNECT_EXAMPLES)]
     Connect(ConnectArgs),
-    /// Measure a WebSocket server: echo, idle connections, handshakes
+    /// Measure a WebSocket server: echo, fan-out, idle connections, handshakes
     Bench(BenchArgs),
 }
 
@@ -63,6 +66,24 @@ Examples:
 
 Durations: 500ms, 20s, 2m. Sizes in bytes: 65536, 64KiB, 16MiB.
 Ctrl-C or SIGTERM closes every connection with 1001 (going away); a second one exits at once.";
+
+const SERVE_EXAMPLES: &str = "\
+Addresses:
+  /rooms/{room}     a WebSocket in the room; without an upgrade an event stream, a long poll, POST
+  /echo, /ws        a WebSocket that sends every message back
+  /metrics, /healthz, /readyz, and / to try a room in the browser
+
+Examples:
+  bowline serve --listen 127.0.0.1:9001 --room-history 100
+  bowline serve --listen '[::]:443' --tls-cert chain.pem --tls-key key.pem --listen-plain 127.0.0.1:9001
+  bowline serve --config bowline.toml --print-config
+  curl -N -H 'Accept: text/event-stream' http://127.0.0.1:9001/rooms/kitchen
+  curl -d 'dinner is ready' http://127.0.0.1:9001/rooms/kitchen
+
+Durations: 500ms, 20s, 2m. Sizes in bytes: 65536, 64KiB, 16MiB.
+Sockets that systemd hands over are served too, one named `plain` without TLS.
+SIGHUP reads certificates and the file again. Ctrl-C or SIGTERM drains: every WebSocket is closed with
+1012 and `retry=<milliseconds>`; a second one exits at once.";
 
 const BROADCAST_EXAMPLES: &str = "\
 Examples:
@@ -86,6 +107,9 @@ what was read is sent, then a Close with 1000; what comes before the peer's own 
 Exit codes: 0 closed normally (1000, 1001 or no code), 1 anything else, 2 the command line is
 wrong, 130 or 143 stopped by Ctrl-C or SIGTERM.";
 
+/// Where the servers listen unless they are told.
+pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:9001";
+
 const LISTENING: &str = "Listening";
 const LIMITS: &str = "Limits";
 const TIMES: &str = "Keepalive and timeouts";
@@ -97,7 +121,7 @@ const LOGGING: &str = "Logging";
 #[derive(Debug, Args)]
 pub(crate) struct EngineArgs {
     /// Address and port to listen on; port 0 takes any free one
-    #[arg(long, short, value_name = "ADDR", default_value = "127.0.0.1:9001", help_heading = LISTENING)]
+    #[arg(long, short, value_name = "ADDR", default_value = DEFAULT_LISTEN, value_parser = parse_address, help_heading = LISTENING)]
     pub(crate) listen: String,
 
     /// Threads that serve; 1 makes the whole process one thread [default: one a processor]

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, header};
 pub(crate) type Size = usize;
 
 /// `65536`, `64KiB`, `16MiB`, `1GiB`, `10MB`, `unlimited`.
-pub(super) fn parse_size(text: &str) -> Result<Size, String> {
+pub(crate) fn parse_size(text: &str) -> Result<Size, String> {
     if text == "unlimited" {
         return Ok(usize::MAX);
     }
@@ -36,7 +36,7 @@ pub(super) fn parse_size(text: &str) -> Result<Size, String> {
 const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// `500ms`, `20s`, `2m`, `1h`, or a number of seconds; above zero, up to a year.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     match parse_wait(text)? {
         Duration::ZERO => Err("it must be longer than 0".to_owned()),
         Duration::MAX => Err("it needs a bound, as in 20s".to_owned()),
@@ -45,7 +45,7 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// As [`parse_duration`], and also `0`, and `off` or `forever` for [`Duration::MAX`].
-pub(super) fn parse_wait(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_wait(text: &str) -> Result<Duration, String> {
     if matches!(text, "off" | "forever" | "never") {
         return Ok(Duration::MAX);
     }
@@ -70,8 +70,19 @@ fn split_unit(text: &str) -> (&str, &str) {
     (digits, unit.trim_start())
 }
 
+/// `HOST:PORT`.
+pub(crate) fn parse_address(address: &str) -> Result<String, String> {
+    let (host, port) = address.rsplit_once(':').unwrap_or_default();
+    // A bare IPv6 address would otherwise lose its last group to the port.
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    if host.is_empty() || port.parse::<u16>().is_err() || host.contains(':') && !bracketed {
+        return Err("write HOST:PORT, as in 127.0.0.1:9001, localhost:9001 or [::]:9001".to_owned());
+    }
+    Ok(address.to_owned())
+}
+
 /// `Name: value`.
-pub(super) fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+pub(crate) fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or("write it as 'Name: value'")?;
     let name: HeaderName = name.parse().map_err(|_| format!("{name:?} is not the name of a header"))?;
     let value = HeaderValue::from_str(value.trim_matches([' ', '\t']))
@@ -120,6 +131,16 @@ mod tests {
         assert_eq!(parse_duration("8760h"), Ok(MAX_DURATION));
         assert_eq!(parse_wait("0s"), Ok(Duration::ZERO));
         assert_eq!(parse_wait("forever"), Ok(Duration::MAX));
+    }
+
+    #[test]
+    fn an_address_has_a_host_and_a_port() {
+        for address in ["127.0.0.1:0", "localhost:9001", "[::]:9001"] {
+            assert!(parse_address(address).is_ok(), "{address}");
+        }
+        for address in ["", "9001", ":9001", "localhost", "localhost:", "localhost:65536", "::1:9001", "a:b:1"] {
+            assert!(parse_address(address).is_err(), "{address}");
+        }
     }
 
     #[test]

@@ -74,6 +74,8 @@ struct Member {
 }
 
 impl Handler for Member {
+    type Output = Outcome;
+
     fn handle(&self, session: Session) -> impl Future<Output = Outcome> + Send + 'static {
         let slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (room, history) = (self.room.clone(), self.history);
@@ -86,7 +88,7 @@ impl Handler for Member {
 }
 
 async fn attend(mut session: Session, name: RoomName, history: u64) -> Result<(), Error> {
-    let room = match join(&session, name, history) {
+    let room = match join(&session, &name, history) {
         Ok(room) => room,
         Err(frame) => {
             session.close(frame);
@@ -105,7 +107,7 @@ async fn attend(mut session: Session, name: RoomName, history: u64) -> Result<()
     Ok(())
 }
 
-fn join(session: &Session, name: RoomName, history: u64) -> Result<Room, CloseFrame> {
+fn join(session: &Session, name: &RoomName, history: u64) -> Result<Room, CloseFrame> {
     let busy = |error: &dyn std::fmt::Display| CloseFrame::new(CloseCode::TRY_AGAIN_LATER, error.to_string());
     loop {
         let room = session.hub().room(name.clone()).map_err(|error| busy(&error))?;

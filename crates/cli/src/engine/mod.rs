@@ -33,7 +33,7 @@ where
     let listener = bind(&plan.listen).map_err(|error| Failure::Runtime(format!("{error}; --listen says where")))?;
     let address =
         listener.local_addr().map_err(|error| Failure::Runtime(format!("cannot tell what was bound: {error}")))?;
-    announce(&[address], |address| format!("try it: bowline connect ws://{address}"));
+    announce(&[(address, false)], |address, _| format!("try it: bowline connect ws://{address}"));
     // In a task of its own it runs on a worker, beside the connections; this one may be on no worker at all.
     let accepting = tokio::spawn(accept::accept(Acceptance::new(listener), Arc::clone(&slots), connection));
 

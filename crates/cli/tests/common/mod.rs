@@ -98,7 +98,8 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().expect("piped")).lines();
         let stderr = lines(child.stderr.take().expect("piped"));
         let line = soon(stdout.next_line()).await.expect("readable").expect("a line");
-        let address = line.strip_prefix("listening on ").expect("the address").to_owned();
+        let address = line.strip_prefix("listening on ").expect("the address");
+        let address = address.strip_suffix(" with TLS").unwrap_or(address).to_owned();
         Self { child, address, stdout, stderr }
     }
 
@@ -165,9 +166,71 @@ pub(crate) async fn closed_by<S: AsyncRead + AsyncWrite + Unpin>(ws: &mut WebSoc
     }
 }
 
+/// An answer to a request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+/// Asks by HTTP/1.1 on a connection of its own; `more` are lines of the head, each with its end.
+pub(crate) async fn ask(address: &str, method: &str, path: &str, more: &str, body: &str) -> Answer {
+    let mut tcp = soon(TcpStream::connect(address)).await.expect("it accepts");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n{more}\r\n{body}",
+        body.len()
+    );
+    soon(tcp.write_all(request.as_bytes())).await.expect("sent");
+    let all = String::from_utf8(read_to_end(&mut tcp).await).expect("UTF-8");
+    let (head, body) = all.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
+}
+
+/// As [`ask`], for a GET without anything.
+pub(crate) async fn get(address: &str, path: &str) -> Answer {
+    ask(address, "GET", path, "", "").await
+}
+
 /// Reads whatever comes until the stream ends.
 pub(crate) async fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
     soon(stream.read_to_end(&mut all)).await.expect("readable");
     all
+}
+
+/// A directory of the test's own, gone with it.
+pub(crate) struct Directory(std::path::PathBuf);
+
+impl Directory {
+    pub(crate) fn new() -> Self {
+        static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("bowline-{}-{number}", std::process::id()));
+        std::fs::create_dir(&path).expect("a new directory");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("UTF-8").to_owned()
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.0.join(name)).expect("readable")
+    }
+
+    /// Writes a file, whole at once for whoever reads it meanwhile; its path.
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
+        let draft = self.0.join("draft");
+        std::fs::write(&draft, text).expect("writable");
+        std::fs::rename(draft, self.0.join(name)).expect("writable");
+        self.path(name)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
 }

@@ -6,6 +6,7 @@
 //! while nobody takes what is there.
 
 use std::{
+    io::ErrorKind,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::web_socket::{WebSocket, now};
-use crate::{Error, Message, connection::Event, error::SendErrorReason, message::Encoding};
+use crate::{Error, Message, SendError, connection::Event, error::SendErrorReason, message::Encoding};
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// Ready once [`try_recv`](Self::try_recv) has something to give; until then writes what is queued, answers Pings,
@@ -86,7 +87,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     }
 
     /// Writes what is queued and does what is due (keepalive, timeouts) while a message waits that nobody takes: the
-    /// peer's silence isn't held against it then. Ready when the connection has come to its end by it.
+    /// peer's silence isn't held against it then. Ready when the connection has come to its end by it, as it does where nothing can
+    /// be written any more.
     pub fn poll_attend(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             if self.closing.is_some() {
@@ -94,6 +96,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
             }
             self.input.settle();
             let _ = self.poll_write_queued(cx);
+            if self.lost {
+                // Nobody reads on to the end, and the peer takes nothing more: it has gone.
+                self.start_failing(Error::Io(ErrorKind::BrokenPipe.into()));
+                continue;
+            }
             ready!(self.poll_due(cx));
         }
     }
@@ -122,15 +129,26 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         self.connection.output_len() == 0
     }
 
+    /// Whether something that was queued will never be written: the peer takes no more, and reading will tell the end.
+    #[inline]
+    #[must_use]
+    pub fn has_lost_output(&self) -> bool {
+        self.lost
+    }
+
     /// Queues a message, whether or not there is room for it.
     ///
     /// # Errors
-    /// As [`Connection::send`](crate::connection::Connection::send).
+    /// As [`Connection::send`](crate::connection::Connection::send), and as if it were closed where the peer takes no
+    /// more.
     #[inline]
     pub fn queue(
         &mut self,
         message: impl Into<crate::message::Outgoing>,
-    ) -> Result<(), crate::SendError<crate::message::Outgoing>> {
+    ) -> Result<(), SendError<crate::message::Outgoing>> {
+        if self.lost {
+            return Err(SendError::rejected(SendErrorReason::Closed, message.into()));
+        }
         self.connection.send(message)
     }
 
@@ -140,11 +158,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         self.connection.shared_encoding()
     }
 
-    /// Whether a message may be sent: the connection is open, and no other is being sent piece by piece.
+    /// Whether a message may be sent: the connection is open, the peer takes what is written, and no other message is being
+    /// sent piece by piece.
     #[inline]
     #[must_use]
     pub fn may_send(&self) -> bool {
-        self.connection.may_send().is_ok()
+        !self.lost && self.connection.may_send().is_ok()
     }
 
     /// Writes whole frames that were encoded for this connection's [`shared_encoding`](Self::shared_encoding): straight

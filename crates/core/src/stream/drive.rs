@@ -226,7 +226,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         Poll::Ready(())
     }
 
-    fn start_failing(&mut self, error: Error) {
+    pub(super) fn start_failing(&mut self, error: Error) {
         self.closing = Some(Box::new(Closing::failed(error)));
     }
 }

@@ -35,7 +35,7 @@ impl Default for Drain {
 }
 
 impl Drain {
-    /// The time over which the closes are spread. Default 10 s.
+    /// The time over which the closes are spread, though at least twenty a second go. Default 10 s.
     #[must_use]
     pub const fn window(mut self, window: Duration) -> Self {
         self.window = window;
@@ -79,19 +79,19 @@ fn up_to(most: Duration) -> Duration {
 /// Whether the hub drains, and how those learn of it that have no session: event streams and long polls.
 #[derive(Debug, Default)]
 pub(crate) struct Stopping {
-    /// Within how long clients are to come back, once it has begun.
-    reconnect_within: OnceLock<Duration>,
+    /// How, once it has begun.
+    drain: OnceLock<Drain>,
     told: Arc<Notify>,
 }
 
 impl Stopping {
-    fn begin(&self, reconnect_within: Duration) {
-        let _ = self.reconnect_within.set(reconnect_within);
+    fn begin(&self, drain: Drain) {
+        let _ = self.drain.set(drain);
         self.told.notify_waiters();
     }
 
     pub(crate) fn has_begun(&self) -> bool {
-        self.reconnect_within.get().is_some()
+        self.drain.get().is_some()
     }
 
     /// Ready once it begins after this call. Whoever calls it asks [`has_begun`](Self::has_begun) afterwards.
@@ -99,9 +99,14 @@ impl Stopping {
         Arc::clone(&self.told).notified_owned()
     }
 
+    /// What a session is closed with that was let in as it began.
+    pub(super) fn frame(&self) -> Option<CloseFrame> {
+        self.drain.get().map(Drain::frame)
+    }
+
     /// After how long one client is to come back: another time for each.
     pub(crate) fn reconnect_after(&self) -> Option<Duration> {
-        self.reconnect_within.get().copied().map(up_to)
+        self.drain.get().map(|drain| up_to(drain.reconnect_within))
     }
 }
 
@@ -116,19 +121,21 @@ impl Hub {
     /// # Cancel safety
     /// Dropped midway, no more sessions are closed; call it again to go on.
     pub async fn drain(&self, drain: Drain) -> usize {
-        self.stopping().begin(drain.reconnect_within);
+        self.stopping().begin(drain);
         let start = Instant::now();
         let deadline = start + drain.deadline;
         let mut sessions = self.sessions().all();
         sessions.shuffle(&mut rand::rng());
         let steps = (drain.window.as_millis() / STEP.as_millis()).clamp(1, 1 << 20);
         let steps = usize::try_from(steps).unwrap_or(1);
-        let batch = sessions.len().div_ceil(steps).max(1);
-        for (step, batch) in (0_u32..).zip(sessions.chunks(batch)) {
-            for session in batch {
+        // A few don't take the whole window: one goes each step.
+        let steps = steps.min(sessions.len());
+        for step in 0..steps {
+            for session in &sessions[sessions.len() * step / steps..sessions.len() * (step + 1) / steps] {
                 session.close(drain.frame());
             }
-            sleep_until(deadline.min(start + STEP * (step + 1))).await;
+            let passed = STEP * u32::try_from(step + 1).unwrap_or(u32::MAX);
+            sleep_until(deadline.min(start + passed)).await;
         }
         drop(sessions);
         if timeout_at(deadline, self.sessions().ended()).await.is_ok() {

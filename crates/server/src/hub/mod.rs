@@ -5,20 +5,25 @@ mod drain;
 mod sessions;
 
 use std::{
+    any::Any,
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, Weak},
 };
 
 use bowline_core::stream::WebSocket;
 use http::request::Parts;
-use tokio::{runtime::Handle, time::interval};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, interval_at},
+};
 
 pub(crate) use self::config::HubConfig;
 pub(crate) use self::drain::Stopping;
 use self::sessions::Sessions;
 pub use self::{config::HubBuilder, drain::Drain};
 use crate::{
-    handler::{ErasedHandler, Handler, erase},
+    handler::{ErasedHandler, Handler, Outcome, erase},
     io::Io,
     listener::ConnectionSlot,
     metrics::{Metrics, Open, Transport},
@@ -116,6 +121,11 @@ impl Hub {
         &self.0.config
     }
 
+    #[cfg(test)]
+    pub(crate) fn rooms(&self) -> &Arc<Rooms> {
+        &self.0.rooms
+    }
+
     fn sessions(&self) -> &Sessions {
         &self.0.sessions
     }
@@ -207,7 +217,14 @@ impl Hub {
         self.metrics().handles.sessions.add(1);
         let held = (Open::new(self.metrics(), Transport::WebSocket), admission.slot);
         let session = Session::new(Arc::clone(&shared), admission.request);
-        tokio::spawn(transport::WebSocketTask::new(Arc::clone(&shared), handler.handle(session), held));
+        // One that panics before it has given its future does so in the session's task, as any other.
+        let handled = catch_unwind(AssertUnwindSafe(|| handler.handle(session)));
+        let handled = handled.unwrap_or_else(|panic| Box::pin(panics(panic)));
+        tokio::spawn(transport::WebSocketTask::new(Arc::clone(&shared), handled, held));
+        // A drain that began meanwhile doesn't know of it.
+        if let Some(frame) = self.stopping().frame() {
+            shared.close(frame);
+        }
         Ok(SessionHandle::new(shared))
     }
 
@@ -221,9 +238,14 @@ impl Hub {
     }
 }
 
+#[expect(clippy::unused_async, reason = "it is to panic when it is polled")]
+async fn panics(panic: Box<dyn Any + Send>) -> Outcome {
+    resume_unwind(panic)
+}
+
 /// Drops what is too old, as long as the hub is there.
 async fn sweep(rooms: Weak<Rooms>) {
-    let mut ticks = interval(SWEEP_INTERVAL);
+    let mut ticks = interval_at(Instant::now() + SWEEP_INTERVAL, SWEEP_INTERVAL);
     loop {
         ticks.tick().await;
         let Some(rooms) = rooms.upgrade() else { return };

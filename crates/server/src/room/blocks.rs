@@ -62,7 +62,8 @@ impl Variant {
 
     /// Forgets blocks that nobody can ask for any more.
     pub(super) fn trim(&mut self, log: &Log) {
-        let gone = |block: &Block| block.end <= log.lost() + 1 || (log.is_empty() && block.end <= log.head() + 1);
+        let first = log.first();
+        let gone = |block: &Block| block.end <= first;
         while self.blocks.front().is_some_and(gone) {
             self.blocks.pop_front();
         }
@@ -71,6 +72,12 @@ impl Variant {
     /// Forgets all blocks: what they hold besides has been superseded.
     pub(super) fn clear(&mut self) {
         self.blocks.clear();
+    }
+
+    /// How many blocks it has, and their bytes.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.blocks.len(), self.blocks.iter().map(|block| block.bytes.len()).sum())
     }
 
     /// What comes for `reader` at or after `offset`, which is not past the log's head.
@@ -104,8 +111,14 @@ fn encode(encoding: Encoding, log: &Log, offset: u64, until: u64) -> Block {
         if !bytes.is_empty() && bytes.len() + message.len() > MAX_BLOCK {
             break;
         }
+        let before = bytes.len();
         if let Err(error) = encoding.encode(entry_place(log, entry), message, &mut bytes) {
             tracing::error!(%error, "a publication can't be compressed; its readers miss it");
+        }
+        if before > 0 && bytes.len() > MAX_BLOCK {
+            // By no more than its header, as a rule.
+            bytes.truncate(before);
+            break;
         }
         for_all &= entry.is_for_all();
         let Ok(len) = u32::try_from(bytes.len()) else { break };

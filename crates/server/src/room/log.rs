@@ -71,6 +71,8 @@ pub(super) struct Log {
     lost: u64,
     /// Superseded entries that are still there.
     superseded: usize,
+    /// Bytes of payload that were superseded since the last compaction, which may still stand in blocks.
+    superseded_bytes: usize,
     /// The latest publication of each key, where that is what the room keeps.
     latest: Option<HashMap<Arc<str>, u64>>,
     /// What is in it are events of presence.
@@ -86,6 +88,7 @@ impl Log {
             bytes: 0,
             lost: 0,
             superseded: 0,
+            superseded_bytes: 0,
             latest: keep_latest.then(HashMap::new),
             is_presence: false,
         }
@@ -103,6 +106,7 @@ impl Log {
         Position { epoch: self.epoch, offset }
     }
 
+    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -110,6 +114,11 @@ impl Log {
     /// Payload bytes that it holds.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The offset of the oldest entry; after the head if there is none.
+    pub(super) fn first(&self) -> u64 {
+        self.entries.front().map_or(self.head + 1, |entry| entry.offset)
     }
 
     /// The latest publication that nobody can get any more, unless it was superseded.
@@ -140,6 +149,7 @@ impl Log {
         {
             self.bytes -= message.len();
             self.superseded += 1;
+            self.superseded_bytes += message.len();
         }
     }
 
@@ -147,10 +157,12 @@ impl Log {
     /// size alone. Says whether superseded entries were taken out from among others.
     pub(super) fn trim(&mut self, bounds: Bounds, oldest: Option<Instant>) -> bool {
         // Half of the entries go at a time, so that each publication pays for one.
-        let compacts = self.superseded > MIN_SUPERSEDED && self.superseded * 2 >= self.entries.len();
+        let is_sparse = self.superseded > MIN_SUPERSEDED && self.superseded * 2 >= self.entries.len();
+        let compacts = is_sparse || self.superseded_bytes > bounds.bytes;
         if compacts {
             self.entries.retain(|entry| entry.message.is_some());
             self.superseded = 0;
+            self.superseded_bytes = 0;
         }
         while let Some(first) = self.entries.front() {
             let over = self.living() > bounds.count || self.bytes > bounds.bytes;
@@ -187,10 +199,17 @@ impl Log {
         }
     }
 
-    /// The offset of the oldest entry that a trim would drop to make room for `len` more bytes; `None` if none.
-    pub(super) fn first_in_the_way(&self, len: usize, bounds: Bounds) -> Option<u64> {
-        let full = self.living() >= bounds.count || self.bytes + len > bounds.bytes;
-        if full { self.entries.front().map(|entry| entry.offset) } else { None }
+    /// The offset of the last entry that a trim would drop after one of `len` bytes was appended; `None` if none.
+    pub(super) fn last_in_the_way(&self, len: usize, bounds: Bounds) -> Option<u64> {
+        let mut count = self.living() + 1;
+        let mut bytes = self.bytes.saturating_add(len);
+        let drops = self.entries.iter().filter(|entry| entry.message.is_some()).take_while(|entry| {
+            let is_over = count > bounds.count || bytes > bounds.bytes;
+            count -= 1;
+            bytes -= entry.len();
+            is_over
+        });
+        drops.last().map(|entry| entry.offset)
     }
 
     /// The first entry at or after `offset`, by its index.

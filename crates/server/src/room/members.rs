@@ -23,12 +23,21 @@ pub(super) struct Member {
     pub(super) encoding: Option<Encoding>,
     /// Which session; `None` for those without one.
     pub(super) present: Option<Present>,
+    /// The last publication that it gets, where it closes.
+    pub(super) until: u64,
+    /// It was told to disconnect: it gets nothing more.
+    pub(super) is_over: bool,
 }
 
 /// Doesn't get events of presence.
 pub(super) const NO_PRESENCE: u64 = u64::MAX;
 
 impl Member {
+    /// Whether it will still get what is at its place.
+    pub(super) const fn reads_on(&self) -> bool {
+        !self.is_over && self.next <= self.until
+    }
+
     pub(super) fn session(&self) -> Option<SessionId> {
         self.present.as_ref().map(|present| present.session)
     }

@@ -159,16 +159,11 @@ impl Room {
     /// Cancel safe: dropped while it waits, nothing is published.
     pub async fn publish(&self, publication: impl Into<Publication>) -> Result<Published, PublishError> {
         let publication = publication.into();
+        let mut waiting = Waiting { room: self, place: None };
         poll_fn(|cx| {
             let mut state = self.state();
             match self.append(&mut state, publication.clone()) {
-                Err(PublishError::Backpressure) if state.waiting.len() < state.options.max_waiting_publishers => {
-                    // One that is polled again before it is woken is the same.
-                    if !state.waiting.iter().any(|waiting| waiting.will_wake(cx.waker())) {
-                        state.waiting.push(cx.waker().clone());
-                    }
-                    Poll::Pending
-                }
+                Err(PublishError::Backpressure) if state.wait(&mut waiting.place, cx.waker()) => Poll::Pending,
                 done => Poll::Ready(done),
             }
         })
@@ -247,6 +242,8 @@ impl Room {
             gap: gap.map(Box::new),
             encoding: entrant.encoding,
             present: entrant.present,
+            until: u64::MAX,
+            is_over: false,
         };
         let has_news = after < state.log.head() || gap.is_some();
         let version = state.version;
@@ -289,13 +286,32 @@ impl Room {
         next
     }
 
+    /// The reader at `index` gets nothing that is published from here on.
+    pub(crate) fn seal(&self, index: usize) {
+        self.state().seal(index);
+    }
+
     pub(crate) fn place_of(&self, index: usize) -> Position {
         self.state().place_of(index)
     }
 
     /// Drops what is too old.
     fn sweep(&self, now: Instant) {
-        self.state().trim(now);
+        self.state().sweep(now);
+    }
+}
+
+/// A publisher's place among those that wait, which it gives back however it ends.
+struct Waiting<'a> {
+    room: &'a Room,
+    place: Option<usize>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            self.room.state().stop_waiting(place);
+        }
     }
 }
 

@@ -57,7 +57,8 @@ room_options! {
 
     /// Bounds the payload of the publications in the log in bytes. Default 256 KiB. Past it the oldest goes; a single
     /// message that is larger is refused. Worst-case memory: this, and as much again for each encoding that has readers
-    /// (raw WebSocket, each set of deflate parameters, event stream). `usize::MAX` turns it off.
+    /// (raw WebSocket, each set of deflate parameters, event stream), twice as much where the latest of each key is kept.
+    /// `usize::MAX` turns it off.
     max_log_bytes: usize = 256 << 10;
 
     /// Bounds how long a publication stays in the log. Default 5 min: far longer than a member may take nothing
@@ -92,7 +93,7 @@ room_options! {
     idempotency_window: Duration = Duration::from_secs(300);
 
     /// Bounds the publishers that wait for a room that pushes back. Default 1,024. Past it publishing fails with
-    /// `PublishError::Backpressure` at once. Worst-case memory: 16 B each.
+    /// `PublishError::Backpressure` at once. Worst-case memory: 24 B each.
     max_waiting_publishers: usize = 1_024;
 
     /// How long a room with history outlives its last member, so that members that lose their connections find their places

@@ -97,6 +97,14 @@ impl Rooms {
         shard.values().map(|room| room.state().log_bytes()).sum()
     }
 
+    /// What [`sweep`](Self::sweep) does, at a time of the test's choice.
+    #[cfg(test)]
+    pub(super) fn sweep_all(&self, now: Instant) {
+        for index in 0..SHARDS {
+            self.sweep_shard(index, now);
+        }
+    }
+
     /// Drops what is too old in all rooms, and counts what is left.
     pub(crate) async fn sweep(&self) {
         let now = Instant::now();

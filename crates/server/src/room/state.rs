@@ -30,7 +30,7 @@ pub(super) struct State {
     pub(super) members: Slab<Member>,
     idempotency: Idempotency,
     /// Publishers that wait until a member has caught up.
-    pub(super) waiting: Vec<Waker>,
+    waiting: Slab<Waker>,
     /// Counts what there is to be told.
     pub(super) version: u64,
     /// A task is telling the members.
@@ -74,7 +74,7 @@ impl State {
             variants: Vec::new(),
             members: Slab::new(),
             idempotency: Idempotency::default(),
-            waiting: Vec::new(),
+            waiting: Slab::new(),
             version: 0,
             is_telling: false,
             empty_since: Some(now),
@@ -113,10 +113,10 @@ impl State {
         Ok(Published { position: self.log.place(offset), duplicate: false })
     }
 
-    /// Whether the oldest publication would have to go for one of `len` bytes though a member has not got it.
+    /// Whether a publication would have to go for one of `len` bytes though a member has not got it.
     fn is_in_the_way(&self, len: usize) -> bool {
-        let first = self.log.first_in_the_way(len, self.bounds());
-        first.is_some_and(|first| self.members.iter().any(|(_, member)| member.next <= first))
+        let last = self.log.last_in_the_way(len, self.bounds());
+        last.is_some_and(|last| self.members.iter().any(|(_, member)| member.next <= last && member.reads_on()))
     }
 
     /// Drops what is past the bounds.
@@ -135,12 +135,9 @@ impl State {
     }
 
     /// Lets a member in; `None` if there are as many as may be.
-    pub(super) fn join(&mut self, mut member: Member, wants_presence: bool) -> Option<usize> {
+    pub(super) fn join(&mut self, member: Member, wants_presence: bool) -> Option<usize> {
         if self.members.len() >= self.options.max_members {
             return None;
-        }
-        if let Some(presence) = self.presence.as_deref().filter(|_| wants_presence) {
-            member.next_presence = presence.log.head() + 1;
         }
         if let Some(encoding) = member.encoding {
             count_reader(&mut self.variants, encoding);
@@ -153,6 +150,12 @@ impl State {
         let index = self.members.insert(member);
         if let Some(present) = present {
             self.tell_presence(&PresenceEvent::Joined(present));
+        }
+        if let Some(presence) = self.presence.as_deref().filter(|_| wants_presence)
+            && let Some(member) = self.members.get_mut(index)
+        {
+            // After its own coming, which it isn't told, and so can't miss.
+            member.next_presence = presence.log.head() + 1;
         }
         Some(index)
     }
@@ -176,6 +179,16 @@ impl State {
         self.wake_publishers();
     }
 
+    /// What is published from here on is not for the member at `index`, which closes.
+    pub(super) fn seal(&mut self, index: usize) {
+        let head = self.log.head();
+        if let Some(member) = self.members.get_mut(index) {
+            member.until = head;
+            member.next_presence = NO_PRESENCE;
+        }
+        self.wake_publishers();
+    }
+
     fn tell_presence(&mut self, event: &PresenceEvent) {
         let Some(presence) = self.presence.as_deref_mut().filter(|_| !self.members.is_empty()) else { return };
         let about = match event {
@@ -191,20 +204,45 @@ impl State {
         presence.variants.iter_mut().for_each(|variant| variant.trim(&presence.log));
     }
 
-    pub(super) fn wake_publishers(&mut self) {
-        self.waiting.drain(..).for_each(Waker::wake);
+    /// A publisher waits at `place`, or at one that it is given; whether it may.
+    pub(super) fn wait(&mut self, place: &mut Option<usize>, waker: &Waker) -> bool {
+        if let Some(waiting) = place.and_then(|place| self.waiting.get_mut(place)) {
+            waiting.clone_from(waker);
+            return true;
+        }
+        if self.waiting.len() >= self.options.max_waiting_publishers {
+            return false;
+        }
+        *place = Some(self.waiting.insert(waker.clone()));
+        true
+    }
+
+    /// A publisher waits no more.
+    pub(super) fn stop_waiting(&mut self, place: usize) {
+        self.waiting.try_remove(place);
+    }
+
+    /// They keep their places until they have published or given up.
+    fn wake_publishers(&self) {
+        self.waiting.iter().for_each(|(_, waiting)| waiting.wake_by_ref());
+    }
+
+    /// Drops what is too old.
+    pub(super) fn sweep(&mut self, now: Instant) {
+        self.trim(now);
+        self.wake_publishers();
     }
 
     /// What the member at `index` gets next.
     pub(super) fn read(&mut self, index: usize) -> Next {
-        let Some(member) = self.members.get_mut(index) else { return Next::UpToDate };
+        let Some(member) = self.members.get_mut(index).filter(|member| member.reads_on()) else {
+            return Next::UpToDate;
+        };
         if let Some(gap) = member.gap.take() {
             return Next::Gap(*gap);
         }
         if member.next <= self.log.lost() {
-            let gap = fall_behind(member, &self.log, self.options.slow_consumer);
-            let disconnects = self.options.slow_consumer == SlowConsumer::Disconnect;
-            return if disconnects { Next::Disconnect(gap) } else { Next::Gap(gap) };
+            return fall_behind(member, &self.log, self.options.slow_consumer);
         }
         if member.next <= self.log.head() {
             let next = read_log(&self.log, &mut self.variants, member);
@@ -253,6 +291,12 @@ impl State {
         self.empty_since.is_some_and(|since| now.saturating_duration_since(since) >= kept_for)
     }
 
+    /// How many blocks there are, and their bytes.
+    #[cfg(test)]
+    pub(super) fn blocks(&self) -> (usize, usize) {
+        self.variants.iter().map(Variant::size).fold((0, 0), |all, size| (all.0 + size.0, all.1 + size.1))
+    }
+
     /// Bytes of payload in the log.
     pub(super) const fn log_bytes(&self) -> usize {
         self.log.bytes()
@@ -275,10 +319,16 @@ fn forget_reader(variants: &mut Vec<Variant>, encoding: Encoding) {
     }
 }
 
-fn fall_behind(member: &mut Member, log: &Log, policy: SlowConsumer) -> Gap {
-    let from = log.place(member.next - 1);
-    member.next = if policy == SlowConsumer::SkipToNewest { log.head() } else { log.lost() } + 1;
-    Gap { from, to: log.place(member.next - 1), reason: GapReason::Slow }
+fn fall_behind(member: &mut Member, log: &Log, policy: SlowConsumer) -> Next {
+    let to = if policy == SlowConsumer::SkipToNewest { log.head() } else { log.lost() };
+    let gap = Gap { from: log.place(member.next - 1), to: log.place(to), reason: GapReason::Slow };
+    if policy == SlowConsumer::Disconnect {
+        // It keeps its place, so that it can come back to it.
+        member.is_over = true;
+        return Next::Disconnect(gap);
+    }
+    member.next = to + 1;
+    Next::Gap(gap)
 }
 
 fn read_log(log: &Log, variants: &mut [Variant], member: &mut Member) -> Next {

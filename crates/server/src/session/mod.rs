@@ -21,6 +21,7 @@ use bowline_core::{
 use futures_core::Stream;
 use http::{Extensions, request::Parts};
 
+use self::wire::Wants;
 pub use self::{
     id::SessionId,
     outbox::{DirectError, Overflow, Queued},
@@ -41,6 +42,9 @@ use crate::{
 ///
 /// The connection's task runs the handler, writes what is sent and what is published in the rooms joined, answers Pings
 /// and keeps the time, also while the handler waits for something else. It must not block, though: then all of that waits.
+///
+/// Up to 16 messages or 16 KiB wait for a handler that does something else, so that it doesn't hold up what the connection's
+/// task does besides; past that nothing is read from the client until the handler receives.
 ///
 /// The session ends when the handler returns (with close code 1000), when the client closes, or when the connection fails.
 /// A handler that panics ends its own session with 1011.
@@ -135,16 +139,17 @@ impl Session {
     /// # Cancel safety
     /// If dropped before it is done, the message is not sent.
     #[inline]
-    pub async fn send(&self, message: impl Into<Outgoing>) -> Result<(), SendError<Outgoing>> {
+    pub fn send(&self, message: impl Into<Outgoing>) -> impl Future<Output = Result<(), SendError<Outgoing>>> + Send {
+        // No `async fn`, which would hold the message twice: as its argument and as what it becomes.
         let mut message = Some(message.into());
-        poll_fn(|cx| self.poll_send(&mut message, cx)).await
+        poll_fn(move |cx| self.poll_send(&mut message, cx))
     }
 
     fn poll_send(&self, message: &mut Option<Outgoing>, cx: &mut Context<'_>) -> Poll<Result<(), SendError<Outgoing>>> {
         let mut wire = self.shared.wire();
         let Some(ws) = &mut wire.ws else { return Poll::Ready(Err(ended(message))) };
         if !ws.can_queue() && ws.may_send() {
-            wire.sender = Some(cx.waker().clone());
+            wire.wait(Wants::Room, cx.waker());
             drop(wire);
             self.wake_unless_inside(cx);
             return Poll::Pending;
@@ -165,13 +170,13 @@ impl Session {
     pub async fn flush(&self) -> Result<(), SendError<()>> {
         poll_fn(|cx| {
             let mut wire = self.shared.wire();
-            let Some(ws) = &wire.ws else {
+            let Some(ws) = wire.ws.as_ref().filter(|ws| !ws.has_lost_output()) else {
                 return Poll::Ready(Err(SendError::rejected(SendErrorReason::Closed, ())));
             };
             if ws.is_flushed() {
                 return Poll::Ready(Ok(()));
             }
-            wire.sender = Some(cx.waker().clone());
+            wire.wait(Wants::Flushed, cx.waker());
             drop(wire);
             self.wake_unless_inside(cx);
             Poll::Pending
@@ -207,7 +212,7 @@ impl Session {
     /// How it ended, once it has.
     #[must_use]
     pub fn ended(&self) -> Option<Ended> {
-        self.shared.wire().ended.clone()
+        self.shared.wire().ended.as_deref().cloned()
     }
 
     /// The time from the latest answered keepalive Ping to its Pong.

@@ -188,6 +188,13 @@ impl Shared {
         lock(&self.memberships).get(place).map(|joined| joined.room.clone())
     }
 
+    /// Gets nothing that is published from here on, and joins no more rooms.
+    pub(crate) fn seal(&self) {
+        let mut memberships = lock(&self.memberships);
+        memberships.is_closed = true;
+        memberships.iter().for_each(|(_, joined)| joined.room.seal(joined.index));
+    }
+
     /// Leaves all rooms, and joins no more.
     pub(crate) fn leave_all(&self) {
         let list = {

@@ -1,6 +1,6 @@
 //! A session's connection, and what its handler receives from it.
 
-use std::{task::Waker, time::Instant};
+use std::{collections::VecDeque, task::Waker, time::Instant};
 
 use bowline_core::{CloseCode, CloseFrame, Error, Message, connection::Ended, stream::WebSocket};
 
@@ -20,15 +20,47 @@ pub(crate) struct Wire {
     pub(crate) ws: Option<WebSocket<Io>>,
     /// Who waits for a message, or did.
     pub(crate) receiver: Option<Waker>,
-    /// Who waits for room to send.
-    pub(crate) sender: Option<Waker>,
+    /// Who waits for room to send, or for all to be written.
+    #[expect(clippy::box_collection, reason = "nearly always there is none, in a struct that is held a million times")]
+    writers: Option<Box<Vec<Writer>>>,
     /// What the handler has received, for the task to count.
     pub(crate) received: Received,
     /// How much it may send. Boxed, because most hubs bound nothing.
     rate: Option<Box<Rate>>,
     /// Why it failed, if it did.
     pub(crate) failed: Option<Disconnect>,
-    pub(crate) ended: Option<Ended>,
+    pub(crate) ended: Option<Box<Ended>>,
+    /// What has come while nobody received; `None` if nothing has.
+    ahead: Option<Box<Ahead>>,
+}
+
+/// What has come while nobody received, the end included.
+#[derive(Default)]
+struct Ahead {
+    queue: VecDeque<Result<Option<Message>, Error>>,
+    /// Bytes of payload in it.
+    bytes: usize,
+}
+
+/// How many messages are read ahead of a handler that does something else: so that it doesn't keep the peer's Pings and its
+/// Close from being seen. Past it nothing is read until it receives.
+pub(crate) const MAX_AHEAD: usize = 16;
+/// The same in bytes of payload, past which no other message is read; worst-case memory: this and one message a session.
+pub(crate) const MAX_AHEAD_BYTES: usize = 16 << 10;
+
+/// Somebody that waits until the peer has taken more.
+struct Writer {
+    waker: Waker,
+    wants: Wants,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wants {
+    /// Room to send.
+    Room,
+    /// That all is written.
+    Flushed,
 }
 
 /// What a session may send, and whether it has sent more.
@@ -66,9 +98,74 @@ impl Wire {
             rate,
             receiver: None,
             is_receiving: false,
-            sender: None,
+            writers: None,
+            ahead: None,
         }
     }
+
+    /// Wakes whoever it is once there is what it wants, or the connection has ended.
+    pub(super) fn wait(&mut self, wants: Wants, waker: &Waker) {
+        let writers = self.writers.get_or_insert_default();
+        if !writers.iter().any(|writer| writer.wants == wants && writer.waker.will_wake(waker)) {
+            writers.push(Writer { waker: waker.clone(), wants });
+        }
+    }
+
+    /// Wakes those that have what they wanted. Whether `handler` is one of them, which is not woken.
+    #[inline]
+    pub(crate) fn wake_writers(&mut self, handler: &Waker) -> bool {
+        self.writers.is_some() && self.wake_some(handler)
+    }
+
+    fn wake_some(&mut self, handler: &Waker) -> bool {
+        let (has_room, is_flushed) = self.ws.as_ref().map_or((true, true), |ws| (ws.can_queue(), ws.is_flushed()));
+        let mut is_handler = false;
+        let Some(writers) = &mut self.writers else { return false };
+        writers.retain(|writer| {
+            let is_due = if writer.wants == Wants::Room { has_room } else { is_flushed };
+            if is_due && writer.waker.will_wake(handler) {
+                is_handler = true;
+            } else if is_due {
+                writer.waker.wake_by_ref();
+            }
+            !is_due
+        });
+        if writers.is_empty() {
+            self.writers = None;
+        }
+        is_handler
+    }
+
+    /// Takes a message, or the end, that nobody receives now, if there is a place for it.
+    pub(crate) fn read_ahead(&mut self) -> bool {
+        let has_room = |ahead: &Ahead| ahead.queue.len() < MAX_AHEAD && ahead.bytes < MAX_AHEAD_BYTES;
+        self.ahead.as_deref().is_none_or(has_room) && self.keep()
+    }
+
+    fn keep(&mut self) -> bool {
+        let Some(taken) = self.pull() else { return false };
+        self.put_ahead(taken);
+        true
+    }
+
+    fn put_ahead(&mut self, taken: Result<Option<Message>, Error>) {
+        let ahead = self.ahead.get_or_insert_default();
+        ahead.bytes += len(&taken);
+        ahead.queue.push_back(taken);
+    }
+
+    /// The connection has come to its end, and nobody receives: what had come is kept, and the socket is let go.
+    pub(crate) fn finish(&mut self) {
+        while self.ws.is_some() && self.keep() {}
+    }
+
+    /// Drops the connection where it stands.
+    pub(crate) fn abort(&mut self) {
+        if self.ws.take().is_some() {
+            self.put_ahead(Err(Error::Closed));
+        }
+    }
+
     /// Whether it was closed because it sent too much.
     pub(crate) fn is_over_rate(&self) -> bool {
         self.rate.as_ref().is_some_and(|rate| rate.is_over)
@@ -77,23 +174,46 @@ impl Wire {
     /// What the handler receives next, if it is there.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<Result<Option<Message>, Error>> {
+        let taken = if self.ahead.is_none() { self.pull() } else { self.take_kept() };
+        if let Some(Ok(Some(message))) = &taken {
+            self.received.messages += 1;
+            self.received.bytes += message.len() as u64;
+        }
+        taken
+    }
+
+    #[cold]
+    fn take_kept(&mut self) -> Option<Result<Option<Message>, Error>> {
+        let ahead = self.ahead.as_deref_mut()?;
+        let taken = ahead.queue.pop_front()?;
+        ahead.bytes -= len(&taken);
+        if ahead.queue.is_empty() {
+            self.ahead = None;
+        }
+        Some(taken)
+    }
+
+    /// What the connection gives next, if it is there.
+    #[inline]
+    fn pull(&mut self) -> Option<Result<Option<Message>, Error>> {
         let Some(ws) = &mut self.ws else { return Some(Ok(None)) };
         let mut taken = ws.try_recv();
         while let Some(Ok(Some(message))) = &taken {
-            let len = message.len() as u64;
-            if self.rate.as_mut().is_none_or(|rate| rate.admits(len, ws)) {
-                self.received.messages += 1;
-                self.received.bytes += len;
+            if self.rate.as_mut().is_none_or(|rate| rate.admits(message.len() as u64, ws)) {
                 break;
             }
             taken = ws.try_recv();
         }
         if let Some(Ok(None) | Err(_)) = &taken {
-            self.ended = ws.ended().cloned();
+            self.ended = ws.ended().cloned().map(Box::new);
             self.ws = None;
             let error = taken.as_ref().and_then(|taken| taken.as_ref().err());
             self.failed = if self.is_over_rate() { Some(Disconnect::Limit) } else { error.map(Disconnect::of) };
         }
         taken
     }
+}
+
+fn len(taken: &Result<Option<Message>, Error>) -> usize {
+    taken.as_ref().ok().and_then(Option::as_ref).map_or(0, Message::len)
 }

@@ -49,6 +49,8 @@ struct Work {
     unread: u64,
     /// The outbox has something.
     has_direct: bool,
+    /// What is published from here on doesn't come before the close.
+    is_sealed: bool,
     /// The close was begun, so that what still waits can't be sent.
     is_closing: bool,
     /// What to close with once nothing waits any more.
@@ -88,6 +90,7 @@ impl WebSocketTask {
             unread: 0,
             has_direct: false,
             close: None,
+            is_sealed: false,
             is_closing: false,
             why: None,
             round_trip: Duration::ZERO,
@@ -110,7 +113,7 @@ impl Work {
         }
         if bits & ABORT != 0 {
             self.because(Disconnect::Drain);
-            shared.wire().ws = None;
+            shared.wire().abort();
         }
         if bits & HANDLER != 0 {
             self.run_handler(shared);
@@ -121,7 +124,7 @@ impl Work {
         let Some(handler) = &mut self.handler else { return };
         let waker = &shared.handler_waker;
         // What it leaves behind when it panics is its own, and is dropped.
-        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(&mut Context::from_waker(waker))));
+        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll_outcome(&mut Context::from_waker(waker))));
         let (frame, why) = match polled {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(outcome)) => (end_of(shared, outcome), Disconnect::Application),
@@ -160,12 +163,10 @@ impl Work {
         count_received(shared, wire);
         let Some(ws) = &mut wire.ws else { return Turn::Over };
         let is_done = self.write(shared, ws, cx);
-        if let Some(sender) = wire.sender.take_if(|_| ws.can_queue()) {
-            if sender.will_wake(&shared.handler_waker) {
-                return Turn::Handler;
-            }
-            sender.wake();
+        if wire.wake_writers(&shared.handler_waker) {
+            return Turn::Handler;
         }
+        let Some(ws) = &mut wire.ws else { return Turn::Over };
         let is_pending = ws.poll_ready(cx).is_pending();
         if let Some(took) = ws.round_trip().filter(|took| *took != self.round_trip) {
             self.round_trip = took;
@@ -185,13 +186,23 @@ impl Work {
                 _ => return Turn::Handler,
             }
         }
-        if ws.poll_attend(cx).is_ready() { Turn::Again } else { Turn::Wait }
+        if wire.read_ahead() {
+            return Turn::Again;
+        }
+        if wire.ws.as_mut().is_some_and(|ws| ws.poll_attend(cx).is_pending()) {
+            return Turn::Wait;
+        }
+        wire.finish();
+        Turn::Over
     }
 
     /// Writes what waits. Whether that is all that can be done now: else the budget of a turn has run out.
     #[inline]
     fn write(&mut self, shared: &Shared, ws: &mut WebSocket<Io>, cx: &mut Context<'_>) -> bool {
         let mut reads = MAX_READS;
+        if self.close.is_some() && !std::mem::replace(&mut self.is_sealed, true) {
+            shared.seal();
+        }
         loop {
             if self.has_direct {
                 self.queue_direct(shared, ws);
@@ -210,7 +221,11 @@ impl Work {
                 break;
             }
         }
-        if let Some(frame) = self.close.take() {
+        // What was put there meanwhile has told of itself, and is sent first.
+        if self.close.is_some()
+            && shared.outbox().close_if_empty()
+            && let Some(frame) = self.close.take()
+        {
             self.is_closing = true;
             ws.start_close(*frame);
             let _ = ws.poll_write_queued(cx);
@@ -303,12 +318,18 @@ fn end(shared: &Shared, why: Option<Disconnect>) {
             handles.rate_limited.of(Limited::Session).increment(1);
         }
         handles.disconnects.of(why.or(wire.failed).unwrap_or(closed_by)).increment(1);
-        let frame = wire.ended.as_ref().and_then(Ended::frame);
+        let frame = wire.ended.as_deref().and_then(Ended::frame);
         handles.closes.of(Closed::of(frame.map(CloseFrame::code))).increment(1);
     }
-    let waiting = [wire.receiver.take(), wire.sender.take()];
+    let receiver = wire.receiver.take();
+    let is_handler = wire.wake_writers(&shared.handler_waker);
     drop(wire);
-    waiting.into_iter().flatten().for_each(Waker::wake);
+    if is_handler {
+        shared.signal.raise(HANDLER);
+    }
+    if let Some(receiver) = receiver {
+        receiver.wake();
+    }
 }
 
 fn end_of(shared: &Shared, outcome: Outcome) -> CloseFrame {

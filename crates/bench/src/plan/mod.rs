@@ -1,5 +1,11 @@
 //! What to run.
 
+mod fanout;
+mod hold;
+
+pub use self::fanout::{FanoutPlan, MAX_RATE};
+pub use self::hold::HoldPlan;
+
 use crate::{Content, Error, Target, seconds};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -44,10 +50,14 @@ pub enum Deflate {
 pub enum Plan {
     /// Messages to and fro.
     Echo(EchoPlan),
+    /// One message to many.
+    Fanout(FanoutPlan),
     /// Connections that do nothing.
     Idle(IdlePlan),
     /// Opening and closing handshakes.
     Connect(ConnectPlan),
+    /// Many connections for a long time.
+    Hold(HoldPlan),
 }
 
 /// Messages to and fro: each connection keeps some in flight, and sends the next when an answer comes.
@@ -135,7 +145,8 @@ pub struct IdlePlan {
     pub settling: usize,
     /// Messages of 125 bytes echoed on each connection before it falls idle, 0 to [`MAX_IN_FLIGHT`]; 1 by default.
     pub messages: usize,
-    /// How long the connections are idle before the second look; 2 s by default.
+    /// How long the connections are idle before the second look; 2 s by default. The server's CPU time meanwhile is what it
+    /// takes to keep them: pings are answered.
     #[serde(with = "seconds")]
     pub hold: Duration,
     /// How long opening, or the answers, may stand still; 10 s by default.

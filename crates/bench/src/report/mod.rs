@@ -1,5 +1,11 @@
 //! What came of it.
 
+mod fanout;
+mod hold;
+
+pub use self::fanout::{FanoutReport, Lag, Latency};
+pub use self::hold::{Event, HoldReport};
+
 use crate::{ConnectPlan, EchoPlan, Error, IdlePlan};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -17,10 +23,14 @@ const CLIENT_BOUND: f64 = 0.9;
 pub enum Report {
     /// Of an [`EchoPlan`].
     Echo(EchoReport),
+    /// Of a [`FanoutPlan`](crate::FanoutPlan).
+    Fanout(FanoutReport),
     /// Of an [`IdlePlan`].
     Idle(IdleReport),
     /// Of a [`ConnectPlan`].
     Connect(ConnectReport),
+    /// Of a [`HoldPlan`](crate::HoldPlan).
+    Hold(HoldReport),
 }
 
 impl Report {
@@ -29,8 +39,10 @@ impl Report {
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Echo(report) => report.verdict,
+            Self::Fanout(report) => report.verdict,
             Self::Idle(report) => report.verdict,
             Self::Connect(report) => report.verdict,
+            Self::Hold(report) => report.verdict,
         }
     }
 
@@ -39,8 +51,12 @@ impl Report {
     /// # Errors
     /// None that a report made by [`run`](crate::run) can cause: its numbers are finite.
     pub fn to_json(&self) -> Result<String, Error> {
-        serde_json::to_string(self).map_err(|source| Error::Io { doing: "write JSON", source: source.into() })
+        json(self)
     }
+}
+
+fn json(value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|source| Error::Io { doing: "write JSON", source: source.into() })
 }
 
 /// Whether the figures can be trusted.
@@ -83,14 +99,18 @@ impl Verdict {
 ///
 /// Messages of a connection follow one another in a cycle of at least two that differ. An answer that is a later message of the
 /// cycle, and was sent, means that those before it were lost; one that is an earlier message was doubled; two that changed
-/// places count as one of each. Anything else is wrong in length, content or kind.
+/// places count as one of each. Publications are numbered: one that comes after a later one was reordered. Anything else is
+/// wrong in length, content or kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Faults {
-    /// Messages whose answer never came.
+    /// Messages whose answer never came; publications, for each subscriber that did not get them.
     pub lost: u64,
     /// Answers that came once too often.
     pub doubled: u64,
+    /// Publications that came after a later one, for each subscriber.
+    #[serde(default)]
+    pub reordered: u64,
     /// Answers of another length, content or kind.
     pub wrong: u64,
     /// Connections that the server closed or reset, or that stopped making sense.
@@ -103,7 +123,7 @@ impl Faults {
     /// Whether there was any.
     #[must_use]
     pub fn any(&self) -> bool {
-        self.lost + self.doubled + self.wrong + self.closed > 0
+        self.lost + self.doubled + self.reordered + self.wrong + self.closed > 0
     }
 
     /// Keeps the first description; later ones are not even made.
@@ -117,8 +137,8 @@ impl fmt::Display for Faults {
         if !self.any() {
             return f.write_str("none");
         }
-        let Self { lost, doubled, wrong, closed, first } = self;
-        write!(f, "{lost} lost, {doubled} doubled, {wrong} wrong, {closed} connections closed")?;
+        let Self { lost, doubled, reordered, wrong, closed, first } = self;
+        write!(f, "{lost} lost, {doubled} doubled, {reordered} reordered, {wrong} wrong, {closed} connections closed")?;
         first.as_ref().map_or(Ok(()), |first| write!(f, " (first: {first})"))
     }
 }
@@ -129,9 +149,9 @@ impl fmt::Display for Faults {
 pub struct ServerUse {
     /// CPU time of all its threads in seconds, user and system.
     pub cpu_seconds: f64,
-    /// The same as a share of one core; with busy polling, which takes all of it, the share of polls that found something.
+    /// The same as a share of one core.
     pub share: f64,
-    /// Messages or handshakes per second of its CPU time: the figure to compare.
+    /// Messages, deliveries or handshakes per second of its CPU time: the figure to compare.
     pub per_cpu_second: f64,
     /// Its resident memory at the end, in bytes.
     pub resident: u64,
@@ -143,7 +163,7 @@ pub struct ServerUse {
 pub struct ClientUse {
     /// CPU time of its thread in seconds, user and system.
     pub cpu_seconds: f64,
-    /// The same as a share of one core.
+    /// The same as a share of one core; with busy polling, which takes all of it, the share of polls that found something.
     pub share: f64,
 }
 
@@ -181,6 +201,19 @@ pub struct EchoReport {
     pub verdict: Verdict,
 }
 
+/// What idle connections take while they are held: pings, mostly.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct IdleHold {
+    /// How long they were held.
+    pub seconds: f64,
+    /// Pings that the server sent, all of which were answered.
+    pub pings: u64,
+    /// CPU time of the server in microseconds a second for each connection, the settling ones included; `None` without its
+    /// process id.
+    pub cpu_microseconds: Option<f64>,
+}
+
 /// What came of an [`IdlePlan`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -201,6 +234,9 @@ pub struct IdleReport {
     pub resident_after: Option<u64>,
     /// The difference per connection, in bytes.
     pub resident_per_connection: Option<f64>,
+    /// What keeping the connections took, after the last answer; `None` if they were not held at all.
+    #[serde(default)]
+    pub hold: Option<IdleHold>,
     /// The kernel's share; `None` where `/proc` doesn't tell.
     pub kernel: Option<KernelMemory>,
     /// What was wrong; connections that the server closed meanwhile among it.
@@ -237,8 +273,10 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Echo(report) => report.fmt(f),
+            Self::Fanout(report) => report.fmt(f),
             Self::Idle(report) => report.fmt(f),
             Self::Connect(report) => report.fmt(f),
+            Self::Hold(report) => report.fmt(f),
         }
     }
 }
@@ -282,6 +320,10 @@ impl fmt::Display for IdleReport {
             (self.resident_before, self.resident_after, self.resident_per_connection)
         {
             row(f, "memory", format_args!("{each:.0} B resident per connection ({before} to {after})"))?;
+        }
+        if let Some(IdleHold { seconds, pings, cpu_microseconds }) = self.hold {
+            let cpu = cpu_microseconds.map(|each| format!(", {each:.2} µs of server CPU a second per connection"));
+            row(f, "held", format_args!("{seconds:.1} s, {pings} pings{}", cpu.unwrap_or_default()))?;
         }
         if let Some(kernel) = &self.kernel {
             let (slab, tcp) = (kernel.slab_per_connection, kernel.tcp_per_connection);

@@ -1,0 +1,1 @@
+"""What `benches/figures` and `benches/million` are made of."""

@@ -1,0 +1,85 @@
+//! One message to many.
+
+mod audience;
+mod ledger;
+mod pace;
+mod publications;
+mod subscriber;
+
+use self::audience::Audience;
+use self::pace::{Pace, Schedule};
+use self::publications::Publications;
+use crate::handshake::Handshake;
+use crate::open::Opener;
+use crate::polls::Polls;
+use crate::process::{Meter, float};
+use crate::{Error, FanoutPlan, FanoutReport, Lag, SCHEMA_VERSION, Verdict, dial};
+use mio::Poll;
+use std::time::{Duration, Instant};
+
+pub(crate) use self::publications::NUMBER;
+
+/// Publishing that is so late at the end has been left behind by its schedule.
+const LEFT_BEHIND: Duration = Duration::from_millis(50);
+
+pub(crate) fn run(plan: &FanoutPlan) -> Result<FanoutReport, Error> {
+    plan.check()?;
+    dial::reserve(plan.subscribers)?;
+    let meter = Meter::new(plan.server_pid)?;
+    let mut poll = Poll::new().map_err(Error::io("make a poller"))?;
+    let handshake = Handshake::new(&plan.target, None);
+    let open = Opener::new(&mut poll, &plan.target, &handshake, plan.open_timeout)?.open(0, plan.subscribers)?;
+    let mut audience = Audience::new(poll, open, Publications::new(plan), plan.drain_timeout)?;
+    audience.join(plan.open_timeout)?;
+
+    audience.polls = Polls::new(plan.busy_poll);
+    audience.pace = match plan.rate {
+        None => Pace::Closed(plan.in_flight),
+        Some(rate) => Pace::Open(Schedule::new(Instant::now(), rate)),
+    };
+    audience.run_for(plan.warm_up)?;
+    if let Pace::Open(schedule) = &mut audience.pace {
+        schedule.forget_lag();
+    }
+    audience.ledger.measure(true);
+    audience.polls.reset();
+    let (start, deliveries, published) =
+        (meter.sample()?, audience.ledger.deliveries(), audience.publications.published());
+    audience.run_for(plan.duration)?;
+    let deliveries = audience.ledger.deliveries() - deliveries;
+    let publications = audience.publications.published() - published;
+    let mut usage = meter.usage(&start, deliveries)?;
+    if plan.busy_poll {
+        usage.client.share = audience.polls.useful();
+    }
+    let lag = match &audience.pace {
+        Pace::Open(schedule) => Some(Lag {
+            largest: schedule.largest_lag().as_secs_f64() * 1e6,
+            at_end: schedule.lag(Instant::now()).as_secs_f64() * 1e6,
+        }),
+        _ => None,
+    };
+    audience.drain()?;
+    let [first, last, last_from_sending] = audience.ledger.latencies();
+    let faults = audience.finish();
+    let left_behind = lag.is_some_and(|lag| lag.at_end > LEFT_BEHIND.as_secs_f64() * 1e6);
+    Ok(FanoutReport {
+        schema: SCHEMA_VERSION,
+        plan: plan.clone(),
+        seconds: usage.seconds,
+        publications,
+        deliveries,
+        per_second: float(deliveries) / usage.seconds,
+        server: usage.server,
+        client: usage.client,
+        first,
+        last,
+        last_from_sending: plan.rate.map(|_| last_from_sending),
+        lag,
+        verdict: match Verdict::of(&faults, &usage.client) {
+            Verdict::Fine if left_behind => Verdict::ClientBound,
+            verdict => verdict,
+        },
+        faults,
+    })
+}

@@ -1,0 +1,109 @@
+//! What came of holding connections, and what happens meanwhile.
+
+use super::{ClientUse, Faults, Verdict, row};
+use crate::{Error, HoldPlan};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What happens while connections are held.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "event")]
+#[non_exhaustive]
+pub enum Event {
+    /// All connections are open.
+    Open {
+        /// How many.
+        connections: usize,
+        /// How long opening took.
+        seconds: f64,
+        /// How often one was refused, and begun again.
+        refused: u64,
+    },
+    /// Every open connection got a publication.
+    Published {
+        /// Which: its number, from 1 on, among those that came since all were open.
+        publication: u64,
+        /// How many got it.
+        connections: u64,
+        /// When the first got it: nanoseconds of `CLOCK_MONOTONIC`, which all processes of a machine share.
+        first: u64,
+        /// When the last got it.
+        last: u64,
+    },
+    /// Some five seconds have passed.
+    Status {
+        /// Connections that are open.
+        connections: usize,
+        /// Pings answered so far.
+        pings: u64,
+    },
+}
+
+impl Event {
+    /// The event as one line of JSON.
+    ///
+    /// # Errors
+    /// None that an event of [`run_telling`](crate::run_telling) can cause: its numbers are finite.
+    pub fn to_json(&self) -> Result<String, Error> {
+        super::json(self)
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open { connections, seconds, refused } => {
+                write!(f, "{connections} connections open in {seconds:.2} s, {refused} refusals")
+            }
+            Self::Published { publication, connections, first, last } => {
+                let milliseconds = last.saturating_sub(*first) / 1_000_000;
+                write!(
+                    f,
+                    "publication {publication} at {connections} connections, the last {milliseconds} ms after the first"
+                )
+            }
+            Self::Status { connections, pings } => write!(f, "{connections} connections, {pings} pings answered"),
+        }
+    }
+}
+
+/// What came of a [`HoldPlan`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct HoldReport {
+    /// [`SCHEMA_VERSION`](crate::SCHEMA_VERSION).
+    pub schema: u32,
+    /// What was run.
+    pub plan: HoldPlan,
+    /// How long opening took.
+    pub opening_seconds: f64,
+    /// Connections that were refused, and begun again.
+    pub refused: u64,
+    /// Connections open at the end.
+    pub connections: usize,
+    /// Pings answered.
+    pub pings: u64,
+    /// Publications that every open connection got.
+    pub publications: u64,
+    /// Resident bytes of this process at the end; `None` where `/proc` doesn't tell.
+    pub resident: Option<u64>,
+    /// What the load generator used from the first connection to the end.
+    pub client: ClientUse,
+    /// What was wrong: connections that the server closed.
+    pub faults: Faults,
+    /// Whether to trust it.
+    pub verdict: Verdict,
+}
+
+impl fmt::Display for HoldReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        row(f, "target", &self.plan.target)?;
+        let (connections, seconds, refused) = (self.connections, self.opening_seconds, self.refused);
+        row(f, "held", format_args!("{connections} connections, opened in {seconds:.2} s, {refused} refusals"))?;
+        row(f, "traffic", format_args!("{} pings answered, {} publications", self.pings, self.publications))?;
+        let resident = self.resident.unwrap_or(0) / 1024;
+        row(f, "client", format_args!("{:.0} % of a core, {resident} KiB resident", self.client.share * 100.0))?;
+        row(f, "faults", &self.faults)?;
+        row(f, "verdict", self.verdict)
+    }
+}
