@@ -1,9 +1,16 @@
 //! Telling many members, which lets others run between.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use crate::{
     Hub,
     room::{Entry, RoomOptions, SlowConsumer, Start, members::FAN_OUT_BATCH},
 };
+
+/// Fails a test that hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn hub() -> Hub {
     Hub::builder().room_options("*", RoomOptions::default().slow_consumer(SlowConsumer::SkipToOldest)).build()
@@ -32,7 +39,7 @@ async fn all_of_many_are_told() {
             tokio::task::yield_now().await;
         }
         for waits in waiting {
-            waits.await.unwrap();
+            timeout(PATIENCE, waits).await.expect("it is told").unwrap();
         }
     }
 }
@@ -54,7 +61,7 @@ async fn whoever_joins_in_the_middle_is_told_too() {
         });
         tokio::task::yield_now().await;
         let published = room.broadcast("for the late one").unwrap();
-        let (entry, late) = waits.await.unwrap();
+        let (entry, late) = timeout(PATIENCE, waits).await.expect("it is told").unwrap();
         assert!(matches!(entry, Entry::Publication(at, _) if at == published.position), "{entry:?}");
         readers.push(late);
     }
