@@ -19,6 +19,7 @@ use std::{
 };
 
 use bowline_core::{CloseCode, CloseFrame, connection::Ended, stream::WebSocket};
+use tracing::Span;
 
 use crate::{
     handler::{HandlerFuture, Outcome},
@@ -63,6 +64,8 @@ struct Work {
     round_trip: Duration,
     /// Counts it for as long as it lives.
     held: Held,
+    /// What the handler's log lines stand in.
+    span: Option<Box<Span>>,
 }
 
 /// What a session's connection holds for as long as it lives.
@@ -81,7 +84,7 @@ enum Turn {
 }
 
 impl WebSocketTask {
-    pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture, held: Held) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture, held: Held, span: Option<Box<Span>>) -> Self {
         // The handler's first run is due, and the socket is to be looked at.
         shared.signal.raise(HANDLER | IO);
         let io_waker = Waker::from(Arc::new(IoWaker(Arc::clone(&shared.signal))));
@@ -95,6 +98,7 @@ impl WebSocketTask {
             why: None,
             round_trip: Duration::ZERO,
             held,
+            span,
         };
         Self { shared, io_waker, work }
     }
@@ -123,6 +127,7 @@ impl Work {
     fn run_handler(&mut self, shared: &Shared) {
         let Some(handler) = &mut self.handler else { return };
         let waker = &shared.handler_waker;
+        let entered = self.span.as_ref().map(|span| span.enter());
         // What it leaves behind when it panics is its own, and is dropped.
         let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll_outcome(&mut Context::from_waker(waker))));
         let (frame, why) = match polled {
@@ -134,6 +139,7 @@ impl Work {
                 (CloseFrame::new(CloseCode::INTERNAL_ERROR, ""), Disconnect::Panic)
             }
         };
+        drop(entered);
         // One that returns since the connection is over has not ended it.
         if shared.wire().ws.is_some() {
             self.because(why);
@@ -256,10 +262,11 @@ impl Work {
             return;
         }
         let bit = self.unread.trailing_zeros();
-        let mut place = bit as usize;
+        let mut place = Some(bit as usize);
         let mut is_done = true;
-        while let Some((next, following)) = shared.next_of(place) {
-            is_done &= matches!(next, Next::UpToDate);
+        while let Some(at) = place {
+            let (next, more, following) = shared.next_of(at);
+            is_done &= !more;
             match next {
                 Next::UpToDate => {}
                 Next::Encoded(bytes, count) => {
@@ -268,7 +275,7 @@ impl Work {
                 }
                 Next::Message(_, message) | Next::Presence(message) => drop(ws.queue(message)),
                 Next::Gap(gap) => {
-                    let room = shared.room_at(place);
+                    let room = shared.room_at(at);
                     let message = room.and_then(|room| (shared.hub.config().gap_message)(&room, &gap));
                     drop(message.map(|message| ws.queue(message)));
                 }
@@ -280,7 +287,8 @@ impl Work {
                 }
             }
             place = following;
-            if !ws.is_flushed() {
+            if place.is_some() && !ws.is_flushed() {
+                // The others' turn comes when the socket takes more.
                 is_done = false;
                 break;
             }

@@ -11,4 +11,5 @@ mod messages;
 mod overload;
 mod phases;
 mod publications;
+mod spans;
 mod support;
