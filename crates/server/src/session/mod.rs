@@ -183,8 +183,9 @@ impl Session {
         .await
     }
 
-    /// Closes the session once what was sent and published to it has been written. [`recv`](Self::recv) gives what still
-    /// comes, and then `None`. Does nothing if it is closing already.
+    /// Closes the session once what was sent and published to it has been written; what others send and publish from here
+    /// on doesn't reach it. [`recv`](Self::recv) gives what still comes, and then `None`. Does nothing if it is closing
+    /// already.
     pub fn close(&self, frame: impl Into<Option<CloseFrame>>) {
         self.shared.close(frame);
     }
@@ -288,7 +289,7 @@ impl SessionHandle {
     /// Sends a message without waiting, through the session's outbox.
     ///
     /// # Errors
-    /// The outbox is full (see [`Overflow`]), or the session has ended: the message comes back.
+    /// The outbox is full (see [`Overflow`]), or the session is closing or has ended: the message comes back.
     pub fn send(&self, message: impl Into<Outgoing>) -> Result<Queued, DirectError> {
         self.0.direct(message.into())
     }

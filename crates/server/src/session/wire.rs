@@ -125,9 +125,14 @@ impl Wire {
         is_handler
     }
 
-    /// Takes a message, or the end, that nobody receives now, if there is a place for it.
+    /// Takes a message, or the end, that nobody receives now, if there is a place for it: whether there is one. What is
+    /// over the rate is taken and not kept.
     pub(crate) fn read_ahead(&mut self) -> bool {
-        self.ahead.len() < MAX_AHEAD && self.ahead_bytes < MAX_AHEAD_BYTES && self.keep()
+        let has_place = self.ahead.len() < MAX_AHEAD && self.ahead_bytes < MAX_AHEAD_BYTES;
+        if has_place {
+            self.keep();
+        }
+        has_place
     }
 
     fn keep(&mut self) -> bool {

@@ -49,7 +49,7 @@ struct Work {
     unread: u64,
     /// The outbox has something.
     has_direct: bool,
-    /// What is published from here on doesn't come before the close.
+    /// What is published or sent from here on doesn't come before the close.
     is_sealed: bool,
     /// The close was begun, so that what still waits can't be sent.
     is_closing: bool,
@@ -155,7 +155,10 @@ impl Work {
     #[inline]
     fn turn_for_rooms(&mut self, shared: &Shared, cx: &mut Context<'_>) -> bool {
         let mut wire = shared.wire();
-        wire.ws.as_mut().is_some_and(|ws| self.write(shared, ws, cx) && self.close.is_none() && ws.is_flushed())
+        let is_all =
+            wire.ws.as_mut().is_some_and(|ws| self.write(shared, ws, cx) && self.close.is_none() && ws.is_flushed());
+        // The Close of a slow consumer is waited for, and no longer than may be.
+        is_all && !self.is_closing
     }
 
     fn turn(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Turn {
@@ -200,8 +203,8 @@ impl Work {
     #[inline]
     fn write(&mut self, shared: &Shared, ws: &mut WebSocket<Io>, cx: &mut Context<'_>) -> bool {
         let mut reads = MAX_READS;
-        if self.close.is_some() && !std::mem::replace(&mut self.is_sealed, true) {
-            shared.seal();
+        if self.close.is_some() {
+            self.seal(shared);
         }
         loop {
             if self.has_direct {
@@ -221,16 +224,25 @@ impl Work {
                 break;
             }
         }
-        // What was put there meanwhile has told of itself, and is sent first.
-        if self.close.is_some()
-            && shared.outbox().close_if_empty()
-            && let Some(frame) = self.close.take()
-        {
-            self.is_closing = true;
-            ws.start_close(*frame);
-            let _ = ws.poll_write_queued(cx);
+        if let Some(frame) = self.close.take() {
+            self.seal(shared);
+            // What was put there just before has yet to tell of itself, and is sent first.
+            if shared.outbox().is_empty() {
+                self.is_closing = true;
+                ws.start_close(*frame);
+                let _ = ws.poll_write_queued(cx);
+            } else {
+                self.close = Some(frame);
+            }
         }
         true
+    }
+
+    /// Nothing more comes before the close, so that nobody can put it off.
+    fn seal(&mut self, shared: &Shared) {
+        if !std::mem::replace(&mut self.is_sealed, true) {
+            shared.seal();
+        }
     }
 
     /// Direct messages go first, as far as there is room.

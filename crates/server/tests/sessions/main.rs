@@ -1,6 +1,7 @@
 //! Sessions: what a handler, other tasks and a peer see of each other.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers fail the test")]
 
+mod closing;
 mod direct;
 mod drain;
 mod ends;
