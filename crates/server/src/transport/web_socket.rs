@@ -374,6 +374,8 @@ impl Future for WebSocketTask {
                 Turn::Wait => return Poll::Pending,
                 Turn::Over => {
                     end(shared, work.why);
+                    // However long the handler goes on, the connection is no more.
+                    work.held.1 = None;
                     work.run_handler(shared);
                     return if work.handler.is_some() { Poll::Pending } else { Poll::Ready(()) };
                 }
