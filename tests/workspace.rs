@@ -49,3 +49,22 @@ fn bytes(number: usize) -> String {
 fn thousands(number: usize) -> String {
     if number < 1_000 { number.to_string() } else { format!("{},{:03}", number / 1_000, number % 1_000) }
 }
+
+/// bowline-server's crate documentation is the README, also in its package, which has no parent folder.
+#[test]
+fn readme_is_the_servers_documentation() {
+    let link = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/server/README.md");
+    assert_eq!(std::fs::read_to_string(link).expect("a link to it"), README);
+}
+
+/// What the README links to is there.
+#[test]
+fn readme_links_to_what_there_is() {
+    let links = README.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let files: Vec<_> = links.filter(|link| !link.starts_with('#') && !link.contains("://")).collect();
+    assert!(files.len() > 5, "{files:?}");
+    for file in files {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        assert!(path.exists(), "README.md links to {file}");
+    }
+}

@@ -16,7 +16,7 @@ async fn help_says_what_there_is() {
         "  broadcast ",
         "  serve ",
         "  connect ",
-        "Examples:\n  bowline echo ",
+        "Examples:\n  bowline serve ",
         "Exit codes: 0 done",
     ] {
         assert!(ran.stdout.contains(part), "{part:?} in {}", ran.stdout);

@@ -72,6 +72,43 @@ async fn what_is_found_out_is_printed_as_it_is() {
     assert!(value(&config, "max_connections").parse::<u32>().is_ok_and(|count| count >= 1), "{config}");
 }
 
+const README: &str = include_str!("../../../README.md");
+
+/// Rows of the README's table of settings are the defaults, and each table that they are from is whole.
+#[tokio::test]
+async fn readme_names_the_default_settings() {
+    let config = printed(&[]).await;
+    let mut table = "";
+    let mut rows = 0;
+    for line in config.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            table = name;
+        }
+        let Some((key, value)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) else { continue };
+        let setting = format!("{table}.{key}");
+        // Found out on each machine.
+        let value = if setting == "listener.max_connections" { "auto" } else { value.trim_matches('"') };
+        if README.contains(&format!("| `{setting}` |")) {
+            assert!(
+                README.contains(&format!("| `{setting}` | {value} |")),
+                "README.md has another default than {setting} = {value}"
+            );
+            rows += 1;
+        } else {
+            // Choices rather than limits.
+            let choice = ["slow_consumer", "presence"].contains(&key);
+            assert!(choice || !["room_defaults", "keepalive"].contains(&table), "README.md has no row for {setting}");
+        }
+    }
+    assert_eq!(README.lines().filter(|line| is_setting(line)).count(), rows, "README.md has rows of no setting");
+}
+
+/// `| `table.key` | …`.
+fn is_setting(line: &str) -> bool {
+    let name = line.strip_prefix("| `").and_then(|line| line.split('`').next()).unwrap_or_default();
+    name.split('.').count() == 2
+}
+
 /// Asserts exit code 2 and each line of the error.
 async fn assert_wrong(args: &[&str], lines: &[&str]) {
     let ran = run(&[&["serve"], args].concat(), b"").await;

@@ -37,9 +37,9 @@ async fn sigterm_drains_with_1012_and_each_clients_own_delay() {
 
     signal(&server.child, Signal::TERM);
     let mut delays = Vec::new();
-    for client in &mut clients {
+    for mut client in clients {
         // What was published before comes before it.
-        let frame = closed(client).await.expect("a code");
+        let frame = closed(&mut client).await.expect("a code");
         assert_eq!(u16::from(frame.code), 1012);
         let delay = frame.reason.strip_prefix("retry=").and_then(|delay| delay.parse::<u32>().ok());
         delays.push(delay.unwrap_or_else(|| panic!("no delay in {:?}", frame.reason)));
@@ -53,7 +53,7 @@ async fn sigterm_drains_with_1012_and_each_clients_own_delay() {
         retry |= line.starts_with("retry: ");
     }
     assert!(retry);
-    drop((clients, lines));
+    drop(lines);
     server.said("drained").await;
     assert_eq!(server.ended().await.code(), Some(0));
 }

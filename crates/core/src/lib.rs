@@ -3,6 +3,28 @@
 //! The arrows point down: `stream` → [`connection`], [`handshake`], [`event_stream`] → [`message`] → [`frame`] → [`error`] →
 //! [`close`].
 //! Nothing outside `stream` touches a socket, spawns a task or reads a clock.
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")]
+//! # mod example {
+//! use bowline_core::stream::WebSocket;
+//!
+//! # #[tokio::main]
+//! async fn main() -> std::io::Result<()> {
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:9001").await?;
+//!     loop {
+//!         let (socket, _) = listener.accept().await?;
+//!         tokio::spawn(async move {
+//!             let mut ws = WebSocket::accept(socket).await?;
+//!             while let Some(message) = ws.recv().await? {
+//!                 ws.send(message).await?;
+//!             }
+//!             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+//!         });
+//!     }
+//! }
+//! # }
+//! ```
 
 pub mod buffer;
 pub mod close;
@@ -22,8 +44,3 @@ pub use error::{Error, LimitExceeded, ProtocolError, SendError};
 pub use limits::Limits;
 pub use message::{Message, Utf8Bytes};
 pub use role::Role;
-
-/// The README's example compiles.
-#[cfg(all(doctest, feature = "tokio"))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

@@ -1,6 +1,12 @@
 //! What an application does with a session.
 
-use std::{error::Error, fmt, pin::Pin, sync::Arc};
+use std::{
+    error::Error,
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use crate::session::Session;
 
@@ -24,8 +30,11 @@ use crate::session::Session;
 /// let hub = bowline_server::Hub::builder().handler(echo).build();
 /// ```
 pub trait Handler: Send + Sync + 'static {
+    /// What it returns: nothing, a `Result`, or an [`Outcome`].
+    type Output: Into<Outcome>;
+
     /// Runs until the application is done with the session.
-    fn handle(&self, session: Session) -> impl Future<Output = Outcome> + Send + 'static;
+    fn handle(&self, session: Session) -> impl Future<Output = Self::Output> + Send + 'static;
 }
 
 /// How a handler ended.
@@ -55,13 +64,26 @@ where
     F: Fn(Session) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: Into<Outcome>> + Send + 'static,
 {
-    fn handle(&self, session: Session) -> impl Future<Output = Outcome> + Send + 'static {
-        let future = self(session);
-        async move { future.await.into() }
+    type Output = Fut::Output;
+
+    fn handle(&self, session: Session) -> impl Future<Output = Fut::Output> + Send + 'static {
+        self(session)
     }
 }
 
-pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+/// A handler's future of whatever type, as it is: a future around it would hold it twice, once to begin with and once while
+/// it runs.
+pub(crate) trait Running: Send {
+    fn poll_outcome(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome>;
+}
+
+impl<F: Future<Output: Into<Outcome>> + Send> Running for F {
+    fn poll_outcome(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        self.poll(cx).map(Into::into)
+    }
+}
+
+pub(crate) type HandlerFuture = Pin<Box<dyn Running>>;
 
 /// A handler of whatever type.
 pub(crate) trait ErasedHandler: Send + Sync {

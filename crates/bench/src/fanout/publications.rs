@@ -2,6 +2,7 @@
 
 use crate::cycle::READ_BUFFER;
 use crate::{Content, FanoutPlan, MessageKind, Protocol, frame, payload};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How many bytes of a payload are its number: 6 bits each, in letters, so that it goes as text.
 pub(crate) const NUMBER: usize = 8;
@@ -41,7 +42,7 @@ impl Publications {
     pub(crate) fn new(plan: &FanoutPlan) -> Self {
         let raw = plan.target.protocol() == Protocol::Raw;
         let opcode = if plan.kind == MessageKind::Text { frame::TEXT } else { frame::BINARY };
-        let payload = payload(Content::Letters, plan.size, 0);
+        let payload = payload(Content::Letters, plan.size, seed());
         let mut outgoing = Vec::new();
         if raw {
             // The bound on the plan's size is far below 4 GiB.
@@ -149,6 +150,12 @@ impl Publications {
         // The remainder is below `slots`.
         usize::try_from(number % self.slots as u64).unwrap_or_default()
     }
+}
+
+/// Another one in each run: a room may still have the publications of the last.
+fn seed() -> usize {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.subsec_nanos());
+    time as usize ^ std::process::id() as usize
 }
 
 fn digits(number: u64) -> [u8; NUMBER] {

@@ -123,11 +123,13 @@ impl Subscriber {
                 faults.doubled += 1;
                 faults.note(|| format!("publication {number} came a second time"));
             }
+            // What the room had before this run, and gives to newcomers.
+            Err(_) if !self.joined => {}
             Err(why) => {
                 faults.wrong += 1;
                 faults.note(|| why);
                 // It stands for the next, if there is one: nobody would wait for that in vain.
-                if self.joined && self.next < published {
+                if self.next < published {
                     ledger.pass(self.next..self.next + 1);
                     self.next += 1;
                 }

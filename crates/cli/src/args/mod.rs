@@ -21,7 +21,7 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// WebSocket from the command line: an echo and a broadcast server, an interactive client, a load generator
+/// WebSocket from the command line: a server with rooms, an interactive client, a load generator
 #[derive(Debug, Parser)]
 #[command(name = "bowline", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true)]
 #[command(arg_required_else_help = true, subcommand_required = true, after_help = EXAMPLES)]
@@ -33,25 +33,24 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  bowline echo                              serve on 127.0.0.1:9001
-  bowline broadcast                         the same, but every path is a room
-  bowline connect ws://127.0.0.1:9001       talk to it, a line a message
-  bowline echo --help                       every flag, with its default
+  bowline serve                             serve on 127.0.0.1:9001; open http://127.0.0.1:9001/
+  bowline connect ws://127.0.0.1:9001/echo  talk to it, a line a message
+  bowline serve --help                      every flag, with its default
 
 Exit codes: 0 done, 1 it failed, 2 the command line is wrong.";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Serve rooms as WebSockets, event streams and polls, by HTTP/1.1 and HTTP/2, with TLS
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ServeArgs),
     /// Serve WebSockets on any path and send every message back
     #[command(after_help = ECHO_EXAMPLES)]
     Echo(EngineArgs),
     /// Serve WebSockets whose path is a room: what one sends goes to all in it, the sender included
     #[command(after_help = BROADCAST_EXAMPLES)]
     Broadcast(BroadcastArgs),
-    /// Serve rooms as WebSockets, event streams and polls, by HTTP/1.1 and HTTP/2, with TLS
-    #[command(after_help = SERVE_EXAMPLES)]
-    Serve(ServeArgs),
     /// Talk to a WebSocket server: lines of standard input out, messages in
     #[command(after_help = CONNECT_EXAMPLES)]
     Connect(ConnectArgs),

@@ -74,6 +74,8 @@ struct Member {
 }
 
 impl Handler for Member {
+    type Output = Outcome;
+
     fn handle(&self, session: Session) -> impl Future<Output = Outcome> + Send + 'static {
         let slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (room, history) = (self.room.clone(), self.history);

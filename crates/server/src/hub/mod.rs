@@ -5,6 +5,7 @@ mod drain;
 mod sessions;
 
 use std::{
+    any::Any,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, Weak},
@@ -12,14 +13,17 @@ use std::{
 
 use bowline_core::stream::WebSocket;
 use http::request::Parts;
-use tokio::{runtime::Handle, time::interval};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, interval_at},
+};
 
 pub(crate) use self::config::HubConfig;
 pub(crate) use self::drain::Stopping;
 use self::sessions::Sessions;
 pub use self::{config::HubBuilder, drain::Drain};
 use crate::{
-    handler::{ErasedHandler, Handler, erase},
+    handler::{ErasedHandler, Handler, Outcome, erase},
     io::Io,
     listener::ConnectionSlot,
     metrics::{Metrics, Open, Transport},
@@ -223,7 +227,7 @@ impl Hub {
         let session = Session::new(Arc::clone(&shared), admission.request);
         // One that panics before it has given its future does so in the session's task, as any other.
         let handled = catch_unwind(AssertUnwindSafe(|| handler.handle(session)));
-        let handled = handled.unwrap_or_else(|panic| Box::pin(async { resume_unwind(panic) }));
+        let handled = handled.unwrap_or_else(|panic| Box::pin(panics(panic)));
         runtime.spawn(transport::WebSocketTask::new(Arc::clone(&shared), handled, held));
         // A drain that began meanwhile doesn't know of it.
         if let Some(frame) = self.stopping().frame() {
@@ -242,9 +246,14 @@ impl Hub {
     }
 }
 
+#[expect(clippy::unused_async, reason = "it is to panic when it is polled")]
+async fn panics(panic: Box<dyn Any + Send>) -> Outcome {
+    resume_unwind(panic)
+}
+
 /// Drops what is too old, as long as the hub is there.
 async fn sweep(rooms: Weak<Rooms>) {
-    let mut ticks = interval(SWEEP_INTERVAL);
+    let mut ticks = interval_at(Instant::now() + SWEEP_INTERVAL, SWEEP_INTERVAL);
     loop {
         ticks.tick().await;
         let Some(rooms) = rooms.upgrade() else { return };

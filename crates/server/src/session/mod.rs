@@ -139,9 +139,10 @@ impl Session {
     /// # Cancel safety
     /// If dropped before it is done, the message is not sent.
     #[inline]
-    pub async fn send(&self, message: impl Into<Outgoing>) -> Result<(), SendError<Outgoing>> {
+    pub fn send(&self, message: impl Into<Outgoing>) -> impl Future<Output = Result<(), SendError<Outgoing>>> + Send {
+        // No `async fn`, which would hold the message twice: as its argument and as what it becomes.
         let mut message = Some(message.into());
-        poll_fn(|cx| self.poll_send(&mut message, cx)).await
+        poll_fn(move |cx| self.poll_send(&mut message, cx))
     }
 
     fn poll_send(&self, message: &mut Option<Outgoing>, cx: &mut Context<'_>) -> Poll<Result<(), SendError<Outgoing>>> {
@@ -212,7 +213,7 @@ impl Session {
     /// How it ended, once it has.
     #[must_use]
     pub fn ended(&self) -> Option<Ended> {
-        self.shared.wire().ended.clone()
+        self.shared.wire().ended.as_deref().cloned()
     }
 
     /// The time from the latest answered keepalive Ping to its Pong.

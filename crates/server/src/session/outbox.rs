@@ -30,9 +30,15 @@ pub(crate) struct OutboxBounds {
 /// Messages that wait. Owns no memory when empty.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
+    /// `None` if nothing waits.
+    waiting: Option<Box<Waiting>>,
+    is_closed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
     queue: VecDeque<Outgoing>,
     bytes: usize,
-    is_closed: bool,
 }
 
 /// What came of a message.
@@ -51,46 +57,47 @@ impl Outbox {
         }
         let len = message.message().len();
         let mut dropped = 0;
-        while self.queue.len() >= bounds.count || self.bytes.saturating_add(len) > bounds.bytes {
+        while self.len() >= bounds.count || self.bytes().saturating_add(len) > bounds.bytes {
             match bounds.overflow {
-                Overflow::DropOldest if !self.queue.is_empty() => {
+                Overflow::DropOldest if !self.is_empty() => {
                     drop(self.take());
                     dropped += 1;
                 }
-                Overflow::KeepLatest if !self.queue.is_empty() => {
-                    dropped += self.queue.len();
-                    self.clear();
+                Overflow::KeepLatest if !self.is_empty() => {
+                    dropped += self.len();
+                    self.waiting = None;
                 }
                 _ => return Put::Full(message),
             }
         }
-        self.bytes += len;
-        self.queue.push_back(message);
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.bytes += len;
+        waiting.queue.push_back(message);
         Put::Queued(dropped)
     }
 
     /// The next one to be sent.
     pub(crate) fn take(&mut self) -> Option<Outgoing> {
-        let message = self.queue.pop_front()?;
-        self.bytes -= message.message().len();
-        if self.queue.is_empty() {
-            self.clear();
+        let waiting = self.waiting.as_deref_mut()?;
+        let message = waiting.queue.pop_front()?;
+        waiting.bytes -= message.message().len();
+        if waiting.queue.is_empty() {
+            self.waiting = None;
         }
         Some(message)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.waiting.is_none()
     }
 
-    fn clear(&mut self) {
-        self.queue = VecDeque::new();
-        self.bytes = 0;
+    fn len(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.queue.len())
     }
 
     /// The payload that waits.
-    pub(crate) const fn bytes(&self) -> usize {
-        self.bytes
+    pub(crate) fn bytes(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.bytes)
     }
 
     /// Takes no more; what waits is still to be sent.
@@ -101,8 +108,8 @@ impl Outbox {
     /// Takes no more; how many were waiting, and their payload.
     pub(crate) fn close(&mut self) -> (usize, usize) {
         self.is_closed = true;
-        let waiting = (self.queue.len(), self.bytes);
-        self.clear();
+        let waiting = (self.len(), self.bytes());
+        self.waiting = None;
         waiting
     }
 }

@@ -21,18 +21,25 @@ pub(crate) struct Wire {
     /// Who waits for a message, or did.
     pub(crate) receiver: Option<Waker>,
     /// Who waits for room to send, or for all to be written.
-    writers: Vec<Writer>,
+    #[expect(clippy::box_collection, reason = "nearly always there is none, in a struct that is held a million times")]
+    writers: Option<Box<Vec<Writer>>>,
     /// What the handler has received, for the task to count.
     pub(crate) received: Received,
     /// How much it may send. Boxed, because most hubs bound nothing.
     rate: Option<Box<Rate>>,
     /// Why it failed, if it did.
     pub(crate) failed: Option<Disconnect>,
-    pub(crate) ended: Option<Ended>,
-    /// What has come while nobody received, the end included.
-    ahead: VecDeque<Result<Option<Message>, Error>>,
+    pub(crate) ended: Option<Box<Ended>>,
+    /// What has come while nobody received; `None` if nothing has.
+    ahead: Option<Box<Ahead>>,
+}
+
+/// What has come while nobody received, the end included.
+#[derive(Default)]
+struct Ahead {
+    queue: VecDeque<Result<Option<Message>, Error>>,
     /// Bytes of payload in it.
-    ahead_bytes: usize,
+    bytes: usize,
 }
 
 /// How many messages are read ahead of a handler that does something else: so that it doesn't keep the peer's Pings and its
@@ -91,29 +98,30 @@ impl Wire {
             rate,
             receiver: None,
             is_receiving: false,
-            writers: Vec::new(),
-            ahead: VecDeque::new(),
-            ahead_bytes: 0,
+            writers: None,
+            ahead: None,
         }
     }
 
     /// Wakes whoever it is once there is what it wants, or the connection has ended.
     pub(super) fn wait(&mut self, wants: Wants, waker: &Waker) {
-        if !self.writers.iter().any(|writer| writer.wants == wants && writer.waker.will_wake(waker)) {
-            self.writers.push(Writer { waker: waker.clone(), wants });
+        let writers = self.writers.get_or_insert_default();
+        if !writers.iter().any(|writer| writer.wants == wants && writer.waker.will_wake(waker)) {
+            writers.push(Writer { waker: waker.clone(), wants });
         }
     }
 
     /// Wakes those that have what they wanted. Whether `handler` is one of them, which is not woken.
     #[inline]
     pub(crate) fn wake_writers(&mut self, handler: &Waker) -> bool {
-        !self.writers.is_empty() && self.wake_some(handler)
+        self.writers.is_some() && self.wake_some(handler)
     }
 
     fn wake_some(&mut self, handler: &Waker) -> bool {
         let (has_room, is_flushed) = self.ws.as_ref().map_or((true, true), |ws| (ws.can_queue(), ws.is_flushed()));
         let mut is_handler = false;
-        self.writers.retain(|writer| {
+        let Some(writers) = &mut self.writers else { return false };
+        writers.retain(|writer| {
             let is_due = if writer.wants == Wants::Room { has_room } else { is_flushed };
             if is_due && writer.waker.will_wake(handler) {
                 is_handler = true;
@@ -122,13 +130,17 @@ impl Wire {
             }
             !is_due
         });
+        if writers.is_empty() {
+            self.writers = None;
+        }
         is_handler
     }
 
     /// Takes a message, or the end, that nobody receives now, if there is a place for it: whether there is one. What is
     /// over the rate is taken and not kept.
     pub(crate) fn read_ahead(&mut self) -> bool {
-        let has_place = self.ahead.len() < MAX_AHEAD && self.ahead_bytes < MAX_AHEAD_BYTES;
+        let fits = |ahead: &Ahead| ahead.queue.len() < MAX_AHEAD && ahead.bytes < MAX_AHEAD_BYTES;
+        let has_place = self.ahead.as_deref().is_none_or(fits);
         if has_place {
             self.keep();
         }
@@ -137,9 +149,14 @@ impl Wire {
 
     fn keep(&mut self) -> bool {
         let Some(taken) = self.pull() else { return false };
-        self.ahead_bytes += len(&taken);
-        self.ahead.push_back(taken);
+        self.put_ahead(taken);
         true
+    }
+
+    fn put_ahead(&mut self, taken: Result<Option<Message>, Error>) {
+        let ahead = self.ahead.get_or_insert_default();
+        ahead.bytes += len(&taken);
+        ahead.queue.push_back(taken);
     }
 
     /// The connection has come to its end, and nobody receives: what had come is kept, and the socket is let go.
@@ -150,7 +167,7 @@ impl Wire {
     /// Drops the connection where it stands.
     pub(crate) fn abort(&mut self) {
         if self.ws.take().is_some() {
-            self.ahead.push_back(Err(Error::Closed));
+            self.put_ahead(Err(Error::Closed));
         }
     }
 
@@ -162,7 +179,7 @@ impl Wire {
     /// What the handler receives next, if it is there.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<Result<Option<Message>, Error>> {
-        let taken = if self.ahead.is_empty() { self.pull() } else { self.take_kept() };
+        let taken = if self.ahead.is_none() { self.pull() } else { self.take_kept() };
         if let Some(Ok(Some(message))) = &taken {
             self.received.messages += 1;
             self.received.bytes += message.len() as u64;
@@ -172,11 +189,11 @@ impl Wire {
 
     #[cold]
     fn take_kept(&mut self) -> Option<Result<Option<Message>, Error>> {
-        let taken = self.ahead.pop_front()?;
-        self.ahead_bytes -= len(&taken);
-        if self.ahead.is_empty() {
-            // An idle session holds no memory for it.
-            self.ahead = VecDeque::new();
+        let ahead = self.ahead.as_deref_mut()?;
+        let taken = ahead.queue.pop_front()?;
+        ahead.bytes -= len(&taken);
+        if ahead.queue.is_empty() {
+            self.ahead = None;
         }
         Some(taken)
     }
@@ -193,7 +210,7 @@ impl Wire {
             taken = ws.try_recv();
         }
         if let Some(Ok(None) | Err(_)) = &taken {
-            self.ended = ws.ended().cloned();
+            self.ended = ws.ended().cloned().map(Box::new);
             self.ws = None;
             let error = taken.as_ref().and_then(|taken| taken.as_ref().err());
             self.failed = if self.is_over_rate() { Some(Disconnect::Limit) } else { error.map(Disconnect::of) };

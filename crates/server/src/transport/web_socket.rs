@@ -124,7 +124,7 @@ impl Work {
         let Some(handler) = &mut self.handler else { return };
         let waker = &shared.handler_waker;
         // What it leaves behind when it panics is its own, and is dropped.
-        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(&mut Context::from_waker(waker))));
+        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll_outcome(&mut Context::from_waker(waker))));
         let (frame, why) = match polled {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(outcome)) => (end_of(shared, outcome), Disconnect::Application),
@@ -330,7 +330,7 @@ fn end(shared: &Shared, why: Option<Disconnect>) {
             handles.rate_limited.of(Limited::Session).increment(1);
         }
         handles.disconnects.of(why.or(wire.failed).unwrap_or(closed_by)).increment(1);
-        let frame = wire.ended.as_ref().and_then(Ended::frame);
+        let frame = wire.ended.as_deref().and_then(Ended::frame);
         handles.closes.of(Closed::of(frame.map(CloseFrame::code))).increment(1);
     }
     let receiver = wire.receiver.take();

@@ -1,6 +1,8 @@
 //! Sessions: what a handler, other tasks and a peer see of each other.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers fail the test")]
 
+#[cfg(feature = "rustls")]
+mod close_tcp;
 mod closing;
 mod direct;
 mod drain;

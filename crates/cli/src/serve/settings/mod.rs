@@ -164,7 +164,7 @@ settings! {
         handshake_timeout ("handshake-timeout"): OrOff = kind::Time(Limits::default().get_handshake_timeout());
         /// Most rooms that are open; one more is answered 503
         max_rooms ("max-rooms"): Count<1> = Count(100_000);
-        /// Most sessions; one more is closed with 1013
+        /// Most sessions; one more is answered 503
         max_sessions ("max-sessions"): Count<1> = Count(1_000_000);
     }
 
