@@ -50,7 +50,7 @@ def browser(part: Part) -> None:
 def rooms(part: Part) -> None:
     """Clients of others in the rooms of `bowline serve`."""
     binary = bowline(part) / "bowline"
-    peers, env = ["websockets"], {}
+    peers, env = ["websockets", "broadcast"], {}
     try:
         tools.program("curl", "curl")
         peers.append("curl")

@@ -275,9 +275,13 @@ impl Room {
         }
     }
 
-    /// What the reader at `index` gets next.
-    pub(crate) fn next(&self, index: usize) -> Next {
-        let next = self.state().read(index);
+    /// What the reader at `index` gets next, and whether there is more.
+    #[inline]
+    pub(crate) fn next(&self, index: usize) -> (Next, bool) {
+        let mut state = self.state();
+        let next = state.read(index);
+        let more = state.has_more(index);
+        drop(state);
         if let Next::Gap(gap) | Next::Disconnect(gap) = &next {
             let (reason, handles) = (gap.reason.into(), &self.0.metrics.handles);
             handles.gaps.of(reason).increment(1);
@@ -285,7 +289,7 @@ impl Room {
                 handles.missed.of(reason).increment(gap.to.offset.saturating_sub(gap.from.offset));
             }
         }
-        next
+        (next, more)
     }
 
     /// The reader at `index` gets nothing that is published from here on.

@@ -145,7 +145,7 @@ impl<T> Reader<T> {
         if self.is_over {
             return None;
         }
-        let next = self.room.next(self.index);
+        let (next, _) = self.room.next(self.index);
         self.is_over = matches!(next, Next::Disconnect(_));
         (self.convert)(next)
     }

@@ -257,6 +257,15 @@ impl State {
         self.read_presence(index)
     }
 
+    /// Whether the member at `index` has more to read.
+    pub(super) fn has_more(&self, index: usize) -> bool {
+        let Some(member) = self.members.get(index).filter(|member| member.reads_on()) else { return false };
+        let presence = self.presence.as_ref();
+        member.next <= self.log.head()
+            || member.gap.is_some()
+            || presence.is_some_and(|presence| member.next_presence <= presence.log.head())
+    }
+
     fn read_presence(&mut self, index: usize) -> Next {
         let (Some(presence), Some(member)) = (self.presence.as_deref_mut(), self.members.get_mut(index)) else {
             return Next::UpToDate;

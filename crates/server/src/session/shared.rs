@@ -171,16 +171,16 @@ impl Shared {
         lock(&self.memberships).iter().map(|(_, joined)| joined.room.clone()).collect()
     }
 
-    /// What comes next from the room at `place`, and where the room's bit is next used; `None` past the last place.
+    /// What comes next from the room at `place`, and whether there is more; and the next place with the same bit, if there is
+    /// one.
     #[inline]
-    pub(crate) fn next_of(&self, place: usize) -> Option<(Next, usize)> {
+    pub(crate) fn next_of(&self, place: usize) -> (Next, bool, Option<usize>) {
         let memberships = lock(&self.memberships);
-        if place >= memberships.places() {
-            return None;
-        }
         // Under the lock, so that the place is not given to another meanwhile.
-        let next = memberships.get(place).map_or(Next::UpToDate, |joined| joined.room.next(joined.index));
-        Some((next, place + ROOM_BITS as usize))
+        let joined = memberships.get(place);
+        let (next, more) = joined.map_or((Next::UpToDate, false), |joined| joined.room.next(joined.index));
+        let following = place + ROOM_BITS as usize;
+        (next, more, (following < memberships.places()).then_some(following))
     }
 
     /// The room at `place`.

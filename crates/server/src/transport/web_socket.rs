@@ -268,10 +268,11 @@ impl Work {
             return;
         }
         let bit = self.unread.trailing_zeros();
-        let mut place = bit as usize;
+        let mut place = Some(bit as usize);
         let mut is_done = true;
-        while let Some((next, following)) = shared.next_of(place) {
-            is_done &= matches!(next, Next::UpToDate);
+        while let Some(at) = place {
+            let (next, more, following) = shared.next_of(at);
+            is_done &= !more;
             match next {
                 Next::UpToDate => {}
                 Next::Encoded(bytes, count) => {
@@ -280,7 +281,7 @@ impl Work {
                 }
                 Next::Message(_, message) | Next::Presence(message) => drop(ws.queue(message)),
                 Next::Gap(gap) => {
-                    let room = shared.room_at(place);
+                    let room = shared.room_at(at);
                     let message = room.and_then(|room| (shared.hub.config().gap_message)(&room, &gap));
                     drop(message.map(|message| ws.queue(message)));
                 }
@@ -292,7 +293,8 @@ impl Work {
                 }
             }
             place = following;
-            if !ws.is_flushed() {
+            if place.is_some() && !ws.is_flushed() {
+                // The others' turn comes when the socket takes more.
                 is_done = false;
                 break;
             }

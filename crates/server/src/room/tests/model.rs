@@ -284,7 +284,8 @@ impl Model {
     fn read(&mut self, reader: usize) {
         let Reader::In(member) = &self.readers[reader] else { return };
         let index = member.index;
-        let next = self.room.next(index);
+        let (next, more) = self.room.next(index);
+        assert!(!more || !matches!(next, Next::UpToDate), "there is more than nothing");
         match next {
             Next::Encoded(bytes, _) => {
                 for text in texts(&bytes) {
