@@ -314,8 +314,15 @@ impl SessionHandle {
         self.0.rooms()
     }
 
-    /// As [`Session::close`].
+    /// As [`Session::close`]. A client that takes little of what waits for it, and that slowly, may put its Close off for long;
+    /// [`abort`](Self::abort) doesn't wait for it.
     pub fn close(&self, frame: impl Into<Option<CloseFrame>>) {
         self.0.close(frame);
+    }
+
+    /// Drops the connection where it stands: nothing that waits is sent, and no Close. [`Session::recv`] gives what came
+    /// before, and then an error.
+    pub fn abort(&self) {
+        self.0.abort();
     }
 }

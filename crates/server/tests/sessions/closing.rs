@@ -2,7 +2,7 @@
 
 use std::{future::pending, time::Duration};
 
-use bowline_core::{CloseCode, connection::Config};
+use bowline_core::{CloseCode, Limits, connection::Config};
 use bowline_server::{
     Hub, Session,
     http::RateLimit,
@@ -11,7 +11,7 @@ use bowline_server::{
     session::DirectError,
 };
 use tokio::{
-    io::duplex,
+    io::{AsyncReadExt as _, duplex},
     task::yield_now,
     time::{Instant, sleep},
 };
@@ -72,4 +72,29 @@ async fn what_is_sent_after_a_close_does_not_put_it_off() {
     );
     assert_eq!(rest(&mut client(near)).await, (vec![early.to_owned()], 1000));
     no_sessions(&hub).await;
+}
+
+/// One that takes a byte now and then has stalled by no measure, and could put its Close off for days.
+#[tokio::test(start_paused = true)]
+async fn an_abort_waits_for_no_client() {
+    let hub = Hub::builder().build();
+    let (mut near, far) = duplex(1);
+    let limits = Limits::default().write_timeout(Duration::from_secs(2));
+    let config = Config::default().keepalive(None).limits(limits);
+    let handle =
+        serve(&hub, Io::other(far), config, |mut session: Session| async move { session.recv().await.map(drop) });
+    handle.send("x".repeat(1_000)).unwrap();
+    handle.close(None);
+    for _ in 0..60 {
+        sleep(Duration::from_secs(1)).await;
+        near.read_u8().await.unwrap();
+    }
+    assert_eq!(hub.session_count(), 1, "it is told what was sent to it, however slowly");
+    handle.abort();
+    yield_now().await;
+    yield_now().await;
+    assert_eq!(hub.session_count(), 0);
+    // A byte may have been on its way.
+    let rest = near.read_to_end(&mut Vec::new()).await.unwrap();
+    assert!(rest <= 1, "{rest}");
 }
