@@ -47,6 +47,8 @@ pub(crate) struct WebSocketTask {
 struct Work {
     /// Rooms that have something, as bits.
     unread: u64,
+    /// Which of the bits comes next, so that a room in which there is always something doesn't keep others waiting.
+    next_bit: u8,
     /// The outbox has something.
     has_direct: bool,
     /// What is published or sent from here on doesn't come before the close.
@@ -88,6 +90,7 @@ impl WebSocketTask {
         let work = Work {
             handler: Some(handler),
             unread: 0,
+            next_bit: 0,
             has_direct: false,
             close: None,
             is_sealed: false,
@@ -112,7 +115,7 @@ impl Work {
             self.close.get_or_insert(frame);
         }
         if bits & ABORT != 0 {
-            self.because(Disconnect::Drain);
+            self.because(if shared.hub.is_ready() { Disconnect::Application } else { Disconnect::Drain });
             shared.wire().abort();
         }
         if bits & HANDLER != 0 {
@@ -267,7 +270,11 @@ impl Work {
             self.unread = 0;
             return;
         }
-        let bit = self.unread.trailing_zeros();
+        let later = self.unread & (u64::MAX << self.next_bit);
+        let bit = if later == 0 { self.unread } else { later }.trailing_zeros();
+        #[expect(clippy::cast_possible_truncation, reason = "there are 56 bits")]
+        let next_bit = bit as u8 + 1;
+        self.next_bit = next_bit;
         let mut place = Some(bit as usize);
         let mut is_done = true;
         while let Some(at) = place {
