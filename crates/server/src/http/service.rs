@@ -18,6 +18,7 @@ use http::{
 use http_body::Body as HttpBody;
 use hyper::upgrade::OnUpgrade;
 use tower_service::Service;
+use tracing::Instrument as _;
 
 use super::{
     Body, Guards, RequestExt as _,
@@ -34,6 +35,7 @@ use crate::{
     listener::ConnectionInfo,
     log::Untrusted,
     metrics::{Label as _, Refused},
+    span,
     transport::Pace,
 };
 
@@ -149,7 +151,8 @@ where
         // Out of the extensions, which the application may keep.
         let upgrade = hyper::upgrade::on(&mut request);
         let (parts, body) = request.into_parts();
-        Box::pin(async move { Ok(inner.respond(parts, body, upgrade).await) })
+        let span = span::of_request(&parts);
+        Box::pin(async move { Ok(inner.respond(parts, body, upgrade).await) }.instrument(span))
     }
 }
 

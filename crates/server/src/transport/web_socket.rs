@@ -19,6 +19,7 @@ use std::{
 };
 
 use bowline_core::{CloseCode, CloseFrame, connection::Ended, stream::WebSocket};
+use tracing::Span;
 
 use crate::{
     handler::{HandlerFuture, Outcome},
@@ -65,6 +66,8 @@ struct Work {
     round_trip: Duration,
     /// Counts it for as long as it lives.
     held: Held,
+    /// What the handler's log lines stand in.
+    span: Option<Box<Span>>,
 }
 
 /// What a session's connection holds for as long as it lives.
@@ -83,7 +86,7 @@ enum Turn {
 }
 
 impl WebSocketTask {
-    pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture, held: Held) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture, held: Held, span: Option<Box<Span>>) -> Self {
         // The handler's first run is due, and the socket is to be looked at.
         shared.signal.raise(HANDLER | IO);
         let io_waker = Waker::from(Arc::new(IoWaker(Arc::clone(&shared.signal))));
@@ -98,6 +101,7 @@ impl WebSocketTask {
             why: None,
             round_trip: Duration::ZERO,
             held,
+            span,
         };
         Self { shared, io_waker, work }
     }
@@ -126,6 +130,7 @@ impl Work {
     fn run_handler(&mut self, shared: &Shared) {
         let Some(handler) = &mut self.handler else { return };
         let waker = &shared.handler_waker;
+        let entered = self.span.as_ref().map(|span| span.enter());
         // What it leaves behind when it panics is its own, and is dropped.
         let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll_outcome(&mut Context::from_waker(waker))));
         let (frame, why) = match polled {
@@ -137,6 +142,7 @@ impl Work {
                 (CloseFrame::new(CloseCode::INTERNAL_ERROR, ""), Disconnect::Panic)
             }
         };
+        drop(entered);
         // One that returns since the connection is over has not ended it.
         if shared.wire().ws.is_some() {
             self.because(why);

@@ -12,4 +12,5 @@ mod messages;
 mod overload;
 mod phases;
 mod publications;
+mod spans;
 mod support;
