@@ -83,7 +83,9 @@ impl Inner {
         }
         let max = self.hub.config().connection.get_limits().get_max_message_size();
         let key = idempotency_key(&request.headers)?;
-        let bytes = collect(&request.headers, body, max).await?;
+        // Held until it is published, for which it may have to wait.
+        let mut share = self.bodies.share();
+        let bytes = collect(&request.headers, body, max, &mut share).await?;
         self.guards
             .take_post(request, bytes.len(), Instant::now())
             .inspect_err(|_| self.hub.metrics().handles.rate_limited.of(Limited::Post).increment(1))?;

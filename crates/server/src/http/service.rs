@@ -23,6 +23,7 @@ use tracing::Instrument as _;
 use super::{
     Body, Guards, RequestExt as _,
     authorize::refusal,
+    bodies::Bodies,
     cors::{self, Cors},
     guards::{Turned, origin_of, retry_after},
     room::forbidden,
@@ -60,6 +61,7 @@ pub(super) struct Inner {
     pub(super) guards: Guards,
     pub(super) pace: Pace,
     pub(super) subprotocols: Arc<[Box<str>]>,
+    pub(super) bodies: Arc<Bodies>,
     mount: Box<str>,
 }
 
@@ -72,7 +74,9 @@ impl Hub {
             max_age: Duration::from_secs(3_600),
             retry: Duration::from_secs(1),
         };
-        HubService(Arc::new(Inner { hub: self.clone(), guards, pace, subprotocols: Arc::default(), mount: "".into() }))
+        let bodies = Arc::new(Bodies::new(MAX_POST_BYTES));
+        let (hub, subprotocols) = (self.clone(), Arc::default());
+        HubService(Arc::new(Inner { hub, guards, pace, subprotocols, bodies, mount: "".into() }))
     }
 }
 
@@ -103,6 +107,14 @@ impl HubService {
     #[must_use]
     pub fn max_stream_age(self, age: Duration) -> Self {
         self.with(|inner| inner.pace.max_age = age.min(YEAR))
+    }
+
+    /// Bounds the bodies of POSTs that are being read or wait to be published, all together, in bytes. Default 64 MiB:
+    /// each is bounded by `max_message_size`, but a connection of HTTP/2 may send 128 at a time, and slowly. Past it a
+    /// POST is answered with 503 and `Retry-After`. Worst-case memory: twice this. `usize::MAX` turns it off.
+    #[must_use]
+    pub fn max_post_bytes(self, max: usize) -> Self {
+        self.with(|inner| inner.bodies = Arc::new(Bodies::new(max)))
     }
 
     fn with(self, set: impl FnOnce(&mut Inner)) -> Self {
@@ -151,6 +163,7 @@ impl Inner {
             guards: self.guards.clone(),
             pace: self.pace,
             subprotocols: Arc::clone(&self.subprotocols),
+            bodies: Arc::clone(&self.bodies),
             mount: self.mount.clone(),
         }
     }
@@ -247,6 +260,7 @@ impl Asked {
     }
 }
 
+const MAX_POST_BYTES: usize = 64 << 20;
 const MIN_HEARTBEAT: Duration = Duration::from_millis(10);
 /// Far away, but a time that can be reckoned with.
 const YEAR: Duration = Duration::from_secs(365 * 86_400);

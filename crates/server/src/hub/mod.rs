@@ -186,6 +186,9 @@ impl Hub {
     ///
     /// # Errors
     /// The hub drains, or has `max_sessions`: the WebSocket comes back.
+    ///
+    /// # Panics
+    /// Outside of a runtime of tokio.
     pub fn serve(&self, ws: WebSocket<Io>, admission: Admission) -> Result<SessionHandle, Box<WebSocket<Io>>> {
         self.serve_erased(ws, admission, &*self.0.config.handler)
     }
@@ -193,6 +196,9 @@ impl Hub {
     /// As [`serve`](Self::serve), by another handler.
     ///
     /// # Errors
+    /// As [`serve`](Self::serve).
+    ///
+    /// # Panics
     /// As [`serve`](Self::serve).
     pub fn serve_with(
         &self,
@@ -209,6 +215,8 @@ impl Hub {
         admission: Admission,
         handler: &dyn ErasedHandler,
     ) -> Result<SessionHandle, Box<WebSocket<Io>>> {
+        // Before it is counted: where there is none, this panics.
+        let runtime = Handle::current();
         if !self.is_ready() || !self.sessions().reserve(self.config().max_sessions) {
             return Err(Box::new(ws));
         }
@@ -221,7 +229,7 @@ impl Hub {
         // One that panics before it has given its future does so in the session's task, as any other.
         let handled = catch_unwind(AssertUnwindSafe(|| handler.handle(session)));
         let handled = handled.unwrap_or_else(|panic| Box::pin(panics(panic)));
-        tokio::spawn(transport::WebSocketTask::new(Arc::clone(&shared), handled, held, span));
+        runtime.spawn(transport::WebSocketTask::new(Arc::clone(&shared), handled, held, span));
         // A drain that began meanwhile doesn't know of it.
         if let Some(frame) = self.stopping().frame() {
             shared.close(frame);

@@ -8,6 +8,7 @@ use std::{
 
 use bowline_core::Message;
 use slab::Slab;
+use tokio::task::AbortHandle;
 
 use super::{
     Gap, GapReason, Position, Publication, PublishError, Published, RoomOptions, SlowConsumer,
@@ -33,8 +34,8 @@ pub(super) struct State {
     waiting: Slab<Waker>,
     /// Counts what there is to be told.
     pub(super) version: u64,
-    /// A task is telling the members.
-    pub(super) is_telling: bool,
+    /// The task that is telling the members. It has finished, too, where its runtime was shut down.
+    pub(super) teller: Option<AbortHandle>,
     /// Since when nobody is there.
     pub(super) empty_since: Option<Instant>,
     /// It is no longer the hub's: whoever finds it asks the hub again.
@@ -76,7 +77,7 @@ impl State {
             idempotency: Idempotency::default(),
             waiting: Slab::new(),
             version: 0,
-            is_telling: false,
+            teller: None,
             empty_since: Some(now),
             is_gone: false,
             options,

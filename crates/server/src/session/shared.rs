@@ -188,8 +188,9 @@ impl Shared {
         lock(&self.memberships).get(place).map(|joined| joined.room.clone())
     }
 
-    /// Gets nothing that is published from here on, and joins no more rooms.
+    /// Gets nothing that is published or sent from here on, and joins no more rooms.
     pub(crate) fn seal(&self) {
+        self.outbox().seal();
         let mut memberships = lock(&self.memberships);
         memberships.is_closed = true;
         memberships.iter().for_each(|(_, joined)| joined.room.seal(joined.index));

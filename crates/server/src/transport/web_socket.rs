@@ -48,9 +48,11 @@ pub(crate) struct WebSocketTask {
 struct Work {
     /// Rooms that have something, as bits.
     unread: u64,
+    /// Which of the bits comes next, so that a room in which there is always something doesn't keep others waiting.
+    next_bit: u8,
     /// The outbox has something.
     has_direct: bool,
-    /// What is published from here on doesn't come before the close.
+    /// What is published or sent from here on doesn't come before the close.
     is_sealed: bool,
     /// The close was begun, so that what still waits can't be sent.
     is_closing: bool,
@@ -91,6 +93,7 @@ impl WebSocketTask {
         let work = Work {
             handler: Some(handler),
             unread: 0,
+            next_bit: 0,
             has_direct: false,
             close: None,
             is_sealed: false,
@@ -116,7 +119,7 @@ impl Work {
             self.close.get_or_insert(frame);
         }
         if bits & ABORT != 0 {
-            self.because(Disconnect::Drain);
+            self.because(if shared.hub.is_ready() { Disconnect::Application } else { Disconnect::Drain });
             shared.wire().abort();
         }
         if bits & HANDLER != 0 {
@@ -161,7 +164,10 @@ impl Work {
     #[inline]
     fn turn_for_rooms(&mut self, shared: &Shared, cx: &mut Context<'_>) -> bool {
         let mut wire = shared.wire();
-        wire.ws.as_mut().is_some_and(|ws| self.write(shared, ws, cx) && self.close.is_none() && ws.is_flushed())
+        let is_all =
+            wire.ws.as_mut().is_some_and(|ws| self.write(shared, ws, cx) && self.close.is_none() && ws.is_flushed());
+        // The Close of a slow consumer is waited for, and no longer than may be.
+        is_all && !self.is_closing
     }
 
     fn turn(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Turn {
@@ -206,8 +212,8 @@ impl Work {
     #[inline]
     fn write(&mut self, shared: &Shared, ws: &mut WebSocket<Io>, cx: &mut Context<'_>) -> bool {
         let mut reads = MAX_READS;
-        if self.close.is_some() && !std::mem::replace(&mut self.is_sealed, true) {
-            shared.seal();
+        if self.close.is_some() {
+            self.seal(shared);
         }
         loop {
             if self.has_direct {
@@ -227,16 +233,25 @@ impl Work {
                 break;
             }
         }
-        // What was put there meanwhile has told of itself, and is sent first.
-        if self.close.is_some()
-            && shared.outbox().close_if_empty()
-            && let Some(frame) = self.close.take()
-        {
-            self.is_closing = true;
-            ws.start_close(*frame);
-            let _ = ws.poll_write_queued(cx);
+        if let Some(frame) = self.close.take() {
+            self.seal(shared);
+            // What was put there just before has yet to tell of itself, and is sent first.
+            if shared.outbox().is_empty() {
+                self.is_closing = true;
+                ws.start_close(*frame);
+                let _ = ws.poll_write_queued(cx);
+            } else {
+                self.close = Some(frame);
+            }
         }
         true
+    }
+
+    /// Nothing more comes before the close, so that nobody can put it off.
+    fn seal(&mut self, shared: &Shared) {
+        if !std::mem::replace(&mut self.is_sealed, true) {
+            shared.seal();
+        }
     }
 
     /// Direct messages go first, as far as there is room.
@@ -261,7 +276,11 @@ impl Work {
             self.unread = 0;
             return;
         }
-        let bit = self.unread.trailing_zeros();
+        let later = self.unread & (u64::MAX << self.next_bit);
+        let bit = if later == 0 { self.unread } else { later }.trailing_zeros();
+        #[expect(clippy::cast_possible_truncation, reason = "there are 56 bits")]
+        let next_bit = bit as u8 + 1;
+        self.next_bit = next_bit;
         let mut place = Some(bit as usize);
         let mut is_done = true;
         while let Some(at) = place {
@@ -370,6 +389,8 @@ impl Future for WebSocketTask {
                 Turn::Wait => return Poll::Pending,
                 Turn::Over => {
                     end(shared, work.why);
+                    // However long the handler goes on, the connection is no more.
+                    work.held.1 = None;
                     work.run_handler(shared);
                     return if work.handler.is_some() { Poll::Pending } else { Poll::Ready(()) };
                 }

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "rustls")]
 mod close_tcp;
+mod closing;
 mod direct;
 mod drain;
 mod ends;
