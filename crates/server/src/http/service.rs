@@ -209,7 +209,7 @@ impl Inner {
             Route::Room(name) if parts.method != Method::POST && !grant.may_join(&name) => {
                 Err(forbidden("You may not join this room.\n"))
             }
-            Route::Room(name) if ask.is_some() => self.open_room(parts, ask, upgrade, grant, name),
+            Route::Room(name) if ask.is_some() => self.open_room(parts, ask, upgrade, grant, &name),
             Route::Room(name) => {
                 let mut response = if parts.method == Method::POST {
                     self.publish(&parts, body, name, &grant).await?

@@ -19,6 +19,7 @@ mod presence;
 mod publication;
 mod reader;
 mod registry;
+mod seat;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,7 @@ use self::{
 pub(crate) use self::{
     options::Patterns,
     registry::Rooms,
+    seat::Seat,
     state::{Next, SWEEP_INTERVAL},
 };
 use crate::{metrics::Metrics, session::SessionId, signal::Signal};
@@ -257,6 +259,19 @@ impl Room {
             member.signal.raise(member.bit);
         }
         Ok(Entered { index, position, gap })
+    }
+
+    /// Gives the place of the reader at `index`, who has read nothing, to a session.
+    fn seat(&self, index: usize, entrant: Entrant) {
+        let mut state = self.state();
+        let (signal, bit, version) = (Arc::clone(&entrant.signal), entrant.bit, state.version);
+        state.seat(index, entrant);
+        if state.version != version {
+            self.tell(&mut state);
+        }
+        if state.has_more(index) {
+            signal.raise(bit);
+        }
     }
 
     /// Lets a reader go.

@@ -11,7 +11,7 @@ use slab::Slab;
 use tokio::task::AbortHandle;
 
 use super::{
-    Gap, GapReason, Position, Publication, PublishError, Published, RoomOptions, SlowConsumer,
+    Entrant, Gap, GapReason, Position, Publication, PublishError, Published, RoomOptions, SlowConsumer,
     blocks::Variant,
     encoding::Encoding,
     idempotency::Idempotency,
@@ -140,15 +140,30 @@ impl State {
         if self.members.len() >= self.options.max_members {
             return None;
         }
+        self.empty_since = None;
+        let index = self.members.insert(member);
+        self.admit(index, wants_presence);
+        Some(index)
+    }
+
+    /// Gives the place of the member at `index`, who has read nothing, to somebody else.
+    pub(super) fn seat(&mut self, index: usize, entrant: Entrant) {
+        let Some(member) = self.members.get_mut(index) else { return };
+        let Entrant { signal, bit, encoding, present, wants_presence } = entrant;
+        (member.signal, member.bit, member.encoding, member.present) = (signal, bit, encoding, present);
+        self.admit(index, wants_presence);
+    }
+
+    /// Prepares for what the member at `index` will read, and tells the others of it.
+    fn admit(&mut self, index: usize, wants_presence: bool) {
+        let Some(member) = self.members.get(index) else { return };
+        let present = member.present.clone();
         if let Some(encoding) = member.encoding {
             count_reader(&mut self.variants, encoding);
             if let Some(presence) = self.presence.as_deref_mut() {
                 count_reader(&mut presence.variants, encoding);
             }
         }
-        self.empty_since = None;
-        let present = member.present.clone();
-        let index = self.members.insert(member);
         if let Some(present) = present {
             self.tell_presence(&PresenceEvent::Joined(present));
         }
@@ -158,7 +173,6 @@ impl State {
             // After its own coming, which it isn't told, and so can't miss.
             member.next_presence = presence.log.head() + 1;
         }
-        Some(index)
     }
 
     /// Lets a member go.

@@ -34,7 +34,7 @@ pub(crate) use self::{
 };
 use crate::{
     hub::Hub,
-    room::{JoinError, Room, Start},
+    room::{JoinError, Room, Seat, Start},
     signal::OUTBOX,
 };
 
@@ -197,6 +197,11 @@ impl Session {
     /// See [`JoinError`].
     pub fn join(&self, room: &Room, start: Start) -> Result<Joined, JoinError> {
         self.shared.join(room, start)
+    }
+
+    /// Joins a room at a place that was taken before.
+    pub(crate) fn join_at(&self, seat: Seat) -> Result<(), JoinError> {
+        self.shared.join_at(seat)
     }
 
     /// Leaves a room; whether it was in it. What has not been written of it is not sent.

@@ -97,13 +97,23 @@ async fn who_may_not_publish_is_closed_with_1008() {
 }
 
 #[tokio::test]
-async fn a_room_that_is_full_is_closed_with_1013() {
+async fn a_room_that_is_full_is_503() {
     let hub = hub(RoomOptions::default().max_members(1));
     let server = Server::hub(&hub).await;
     let _reader = room(&hub, "a").subscribe(Start::Newest).unwrap();
-    let (mut client, _) = open(&server, "/rooms/a", &[]).await.unwrap();
-    let TheirMessage::Close(Some(close)) = recv(&mut client).await else { panic!("a Close") };
-    assert_eq!(close.code, CloseCode::Again);
+    assert_eq!(refused(open(&server, "/rooms/a", &[]).await), 503);
+}
+
+/// Whoever has the answer is in the room, however long its task takes to begin.
+#[tokio::test]
+async fn what_is_published_once_a_web_socket_is_open_comes() {
+    let hub = hub(RoomOptions::default());
+    let server = Server::hub(&hub).await;
+    for round in 0..50 {
+        let (mut client, _) = open(&server, "/rooms/a", &[]).await.unwrap();
+        room(&hub, "a").broadcast(format!("{round}")).unwrap();
+        assert_eq!(recv(&mut client).await, TheirMessage::text(format!("{round}")));
+    }
 }
 
 #[tokio::test]
