@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers fail the test")]
 
 mod delivery;
+mod encodings;
 mod history;
 mod listeners;
 mod watchers;

@@ -151,6 +151,20 @@ fn a_publisher_that_gives_up_leaves_its_place_and_publishes_nothing() {
     assert_eq!(room.position().offset, 1);
 }
 
+/// A member that closes gets what was published before, and no publisher waits for it longer than that.
+#[test]
+fn a_member_that_closes_holds_nobody_up_once_it_has_what_was_published_before() {
+    let mut ground = Ground::new(pushing().max_log_count(2));
+    let reader = ground.reader(0);
+    ground.count(1..=1);
+    ground.state.seal(reader);
+    ground.count(2..=2);
+    assert_eq!(ground.say("3"), Err(PublishError::Backpressure), "it hasn't got the first");
+    assert!(ground.read(reader).contains(&"1".to_owned()));
+    ground.count(3..=9);
+    assert!(ground.read(reader).is_empty());
+}
+
 #[test]
 fn without_members_nothing_is_in_the_way() {
     let mut ground = Ground::new(pushing().max_log_count(1));

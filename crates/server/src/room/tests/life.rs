@@ -145,6 +145,25 @@ fn history_is_what_latecomers_get() {
     assert!(matches!(reader.try_read(), Some(crate::room::Entry::Publication(at, _)) if at.offset == 2));
 }
 
+/// S15: joins without end. What a peer can make the hub hold is bounded by how many rooms it may be in at once.
+#[test]
+fn s15_a_million_joins_leave_nothing() {
+    let joins = if std::env::var_os("BOWLINE_LONG").is_some() { 1_000_000 } else { 100_000 };
+    let hub = Hub::builder().max_rooms(200).build();
+    let mut held = std::collections::VecDeque::new();
+    for number in 0..joins {
+        let room = hub.room(format!("{number:0>255}").as_str()).expect("no more than 129 are held");
+        held.push_back(room.subscribe(Start::Newest).unwrap());
+        drop(room);
+        if held.len() > 128 {
+            held.pop_front();
+        }
+        assert!(hub.room_count() <= 129);
+    }
+    drop(held);
+    assert_eq!(hub.room_count(), 0);
+}
+
 /// Rooms open, are joined and vanish on several threads; nobody is left in one that is no longer the hub's.
 #[test]
 fn whoever_joins_a_room_is_in_the_one_that_others_find() {
