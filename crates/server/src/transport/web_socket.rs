@@ -25,6 +25,7 @@ use crate::{
     handler::{HandlerFuture, Outcome},
     io::Io,
     listener::ConnectionSlot,
+    log::Untrusted,
     metrics::{Closed, Disconnect, Dropped, Limited, Open},
     room::Next,
     session::{Received, Shared, Wire},
@@ -364,7 +365,8 @@ fn end_of(shared: &Shared, outcome: Outcome) -> CloseFrame {
         None => CloseCode::NORMAL_CLOSURE.into(),
         Some(error) => {
             // An error of the connection's own is no news, and there is nobody to be told.
-            tracing::debug!(session = %shared.id, %error, "the handler ended with an error");
+            // What an application makes its errors of may come from the peer (threat S13).
+            tracing::debug!(session = %shared.id, error = %Untrusted(&error.to_string()), "the handler ended with an error");
             CloseFrame::new(CloseCode::INTERNAL_ERROR, "")
         }
     }

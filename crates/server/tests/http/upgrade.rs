@@ -1,5 +1,7 @@
 //! WebSockets over HTTP/1.1.
 
+use std::{sync::Arc, time::Duration};
+
 use bowline_core::{Limits, connection::Config, message::deflate::DeflateConfig};
 use bowline_server::{
     http::{Grant, Guards, RequestExt as _},
@@ -7,12 +9,20 @@ use bowline_server::{
     room::{Entry, RoomOptions, Start},
 };
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::{HeaderValue, Response, header};
-use tokio::{net::TcpStream, time::timeout};
+use http::{HeaderValue, Request, Response, header};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncWriteExt as _, duplex},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{Error, Message as TheirMessage, client::IntoClientRequest as _, protocol::frame::coding::CloseCode},
 };
+
+use tower_service::Service as _;
 
 use crate::support::{PATIENCE, Server, eventually, hub, hub_with, room};
 
@@ -171,6 +181,30 @@ async fn h7_after_a_refused_upgrade_the_connection_ends() {
     let without_upgrade = server.get("/ws", &[]).await;
     assert_eq!(without_upgrade.status, 400);
     assert!(without_upgrade.text().contains("WebSocket client"));
+}
+
+/// The client doesn't even take the response, and holds what its request brought for no longer than ten seconds.
+#[tokio::test(start_paused = true)]
+async fn s4_an_upgrade_that_is_never_finished_is_given_up_after_10_s() {
+    let hub = hub(RoomOptions::default());
+    let held = Arc::new(());
+    let watched = Arc::downgrade(&held);
+    let guards = Guards::new().authorize(move |_| {
+        let held = Arc::clone(&held);
+        async move { Ok(Grant::new().extension(held)) }
+    });
+    let service = hub.service(guards);
+    let service = service_fn(move |request: Request<Incoming>| service.clone().call(request));
+    let (mut near, far) = duplex(16);
+    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(far), service);
+    tokio::spawn(connection.with_upgrades());
+    near.write_all(handshake("", "").as_bytes()).await.unwrap();
+    // One is the hook's own.
+    eventually("it is let in", || watched.strong_count() == 2).await;
+    sleep(Duration::from_millis(9_900)).await;
+    assert_eq!(watched.strong_count(), 2);
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!((watched.strong_count(), hub.session_count()), (1, 0));
 }
 
 #[tokio::test]
