@@ -11,6 +11,8 @@ from pathlib import Path
 from checks import SECONDS
 
 HERE = Path(__file__).resolve().parent
+# Without history nobody who comes back, and no poll, gets what was published meanwhile.
+SERVE = ("serve", "--room-history", "1000")
 # A whole script of checks; each has its own, shorter limit.
 SCRIPT_SECONDS = 120
 

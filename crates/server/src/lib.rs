@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod room;
 pub mod session;
 mod signal;
+mod span;
 mod transport;
 
 pub use self::{hub::Hub, session::Session};

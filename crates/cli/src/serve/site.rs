@@ -40,6 +40,7 @@ impl Current {
         let guards = build::guards(&settings.guards).map_err(|error| Failure::Usage(error.to_string()))?;
         let service = hub
             .service(guards)
+            .max_post_bytes(settings.guards.max_post_bytes.0)
             .heartbeat(settings.keepalive.heartbeat.0)
             .max_stream_age(settings.keepalive.max_stream_age.0);
         Ok(Self { hub: service, metrics: settings.status.metrics.0, page: settings.status.page.0 })

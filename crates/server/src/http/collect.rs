@@ -14,7 +14,8 @@ use tokio::time::timeout;
 
 use super::{
     authorize::refusal,
-    guards::{Turned, of},
+    bodies::Share,
+    guards::{Turned, of, retry_after},
 };
 use crate::metrics::Refused;
 
@@ -24,12 +25,12 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// No more than this is reserved for a body because of what its header claims (threat F2).
 const MAX_RESERVE: usize = 64 << 10;
 
-/// Reads a body of at most `max` bytes, in work linear in its length.
+/// Reads a body of at most `max` bytes, in work linear in its length, and within its `share` of what all may have.
 ///
 /// # Errors
 /// 413 if it is longer, from `Content-Length` alone where that tells; 415 if it is encoded (threat F10: what it would
-/// be decoded to is unbounded); 408 past 30 s; 400 if it breaks off.
-pub(super) async fn collect<B>(headers: &HeaderMap, body: B, max: usize) -> Result<Bytes, Turned>
+/// be decoded to is unbounded); 503 if others have the room that it needs; 408 past 30 s; 400 if it breaks off.
+pub(super) async fn collect<B>(headers: &HeaderMap, body: B, max: usize, share: &mut Share) -> Result<Bytes, Turned>
 where
     B: Body,
 {
@@ -45,13 +46,20 @@ where
     let reading = async {
         let mut body = pin!(body);
         let claimed = usize::try_from(claimed.unwrap_or(0)).unwrap_or(usize::MAX);
-        let mut bytes = BytesMut::with_capacity(claimed.min(MAX_RESERVE));
+        let reserve = claimed.min(MAX_RESERVE);
+        if !share.hold(reserve) {
+            return Err(busy());
+        }
+        let mut bytes = BytesMut::with_capacity(reserve);
         while let Some(frame) = body.frame().await {
             let broken = |_| malformed("The request's body broke off.\n");
             // Trailers say nothing here.
             let Ok(mut data) = frame.map_err(broken)?.into_data() else { continue };
             if data.remaining() > max - bytes.len() {
                 return Err(too_large());
+            }
+            if !share.hold(bytes.len() + data.remaining()) {
+                return Err(busy());
             }
             while data.has_remaining() {
                 let chunk = data.chunk();
@@ -64,6 +72,12 @@ where
     };
     let late = |_| Turned::new(Refused::Timeout, Refusal::request_timeout());
     timeout(BODY_TIMEOUT, reading).await.map_err(late)?
+}
+
+/// Others are being read, and it won't take long.
+fn busy() -> Turned {
+    let text = "The server is reading as many messages as it has room for. Try again later.\n";
+    Turned::new(Refused::Rate, retry_after(refusal(StatusCode::SERVICE_UNAVAILABLE, text), Duration::from_secs(1)))
 }
 
 fn check_encoding(headers: &HeaderMap) -> Result<(), Turned> {

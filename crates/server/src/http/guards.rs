@@ -1,6 +1,11 @@
 //! What each request has to pass, whatever it is for.
 
-use std::{future::Future, net::IpAddr, sync::Arc, time::Duration, time::Instant};
+use std::{
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bowline_core::handshake::Refusal;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::ORIGIN, header::RETRY_AFTER, request::Parts};
@@ -126,16 +131,11 @@ impl Guards {
         })
     }
 
-    /// The client's address: of several in `X-Forwarded-For`, the one that the proxy in front has added, the last.
+    /// The client's address: of several in `X-Forwarded-For`, the one that the proxy in front has added, the last. If that
+    /// is none, the proxy's own: nobody goes unbounded.
     fn address(&self, request: &Parts) -> Option<IpAddr> {
-        const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-        if self.trust_forwarded
-            && let Some(value) = request.headers.get_all(FORWARDED_FOR).iter().next_back()
-        {
-            let last = value.to_str().ok()?.rsplit(',').next()?.trim();
-            return last.parse().ok();
-        }
-        request.connection().map(|connection| connection.peer().ip())
+        let forwarded = if self.trust_forwarded { forwarded_for(&request.headers) } else { None };
+        forwarded.or_else(|| request.connection().map(|connection| connection.peer().ip()))
     }
 
     /// Lets pages of other origins that are permitted read the response.
@@ -151,6 +151,14 @@ impl std::fmt::Debug for Guards {
             .field("trust_forwarded", &self.trust_forwarded)
             .finish_non_exhaustive()
     }
+}
+
+/// Some proxies write the port, too.
+fn forwarded_for(headers: &HeaderMap) -> Option<IpAddr> {
+    const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+    let value = headers.get_all(FORWARDED_FOR).iter().next_back()?;
+    let last = value.to_str().ok()?.rsplit(',').next()?.trim();
+    last.parse().ok().or_else(|| last.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
 /// A request turned away: what it is answered, and what it is counted as.
@@ -181,4 +189,36 @@ pub(super) fn retry_after(refusal: Refusal, wait: Duration) -> Refusal {
 /// The header that tells whose page asks, for the response.
 pub(super) fn origin_of(request: &Parts) -> Option<HeaderValue> {
     request.headers.get(ORIGIN).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+    use crate::listener::ConnectionInfo;
+
+    #[test]
+    fn everybody_has_an_address_whatever_the_proxy_says() {
+        let (proxy, local): (SocketAddr, SocketAddr) = (([10, 0, 0, 1], 1).into(), ([10, 0, 0, 2], 2).into());
+        let guards = Guards::new().trust_forwarded(true);
+        for (said, expected) in [
+            (&["192.0.2.1"][..], "192.0.2.1"),
+            (&["192.0.2.1, 192.0.2.2"], "192.0.2.2"),
+            (&["192.0.2.1", "192.0.2.3"], "192.0.2.3"),
+            (&["192.0.2.1:4711"], "192.0.2.1"),
+            (&["2001:db8::1"], "2001:db8::1"),
+            (&["[2001:db8::1]:4711"], "2001:db8::1"),
+            (&["unknown"], "10.0.0.1"),
+            (&["192.0.2.1,"], "10.0.0.1"),
+            (&[], "10.0.0.1"),
+        ] {
+            let request =
+                said.iter().fold(Request::builder(), |request, said| request.header("x-forwarded-for", *said));
+            let (mut parts, ()) = request.body(()).unwrap().into_parts();
+            parts.extensions.insert(ConnectionInfo::new(proxy, local, false));
+            assert_eq!(guards.address(&parts), expected.parse().ok(), "{said:?}");
+            assert_eq!(Guards::new().address(&parts), Some(proxy.ip()), "it is not believed");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod authorize;
 #[cfg(feature = "axum")]
 mod axum;
+mod bodies;
 mod body;
 mod collect;
 mod cors;

@@ -1,6 +1,9 @@
 //! Opening a WebSocket at one of the hub's addresses.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bowline_core::{CloseCode, CloseFrame, Error};
 use http::{Response, StatusCode, request::Parts};
@@ -18,7 +21,7 @@ use crate::{
     handler::{ErasedHandler, erase},
     hub::{Admission, Hub},
     metrics::Refused,
-    room::{JoinError, PublishError, RoomName, Start},
+    room::{PublishError, RoomName, Seat},
     session::Session,
 };
 
@@ -43,10 +46,16 @@ impl Inner {
         ask: Option<Ask>,
         upgrade: OnUpgrade,
         grant: Grant,
-        name: RoomName,
+        name: &RoomName,
     ) -> Result<Response<Body>, Turned> {
-        let member = Member { start: query::start(&parts)?, may_publish: grant.may_publish(&name), name };
-        let handler = erase(move |session| member.clone().run(session));
+        let start = query::start(&parts)?;
+        // Taken before the answer, so that a client that knows itself in the room misses nothing that is published then.
+        let seat = self.with_room(name, |room| room.reserve(start))?;
+        let (seat, may_publish) = (Mutex::new(Some(seat)), grant.may_publish(name));
+        let handler = erase(move |session| {
+            let seat = seat.lock().unwrap_or_else(PoisonError::into_inner).take();
+            attend(session, seat, may_publish)
+        });
         let response = open(&self.hub, Opening { parts, ask, upgrade, grant }, &self.subprotocols, handler)?;
         Ok(response.map(|()| Body::empty()))
     }
@@ -90,49 +99,29 @@ pub(super) fn open(
     Ok(response)
 }
 
-/// What a raw WebSocket at a room's address does: it gets what is published there, and publishes what it sends.
-#[derive(Clone)]
-struct Member {
-    name: RoomName,
-    start: Start,
-    may_publish: bool,
-}
-
-impl Member {
-    async fn run(self, mut session: Session) -> Result<(), Error> {
-        drop(session.take_request());
-        let Some(room) = self.join(&session) else {
-            session.close(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "the room is full"));
-            return Ok(());
-        };
-        while let Some(message) = session.recv().await? {
-            if !self.may_publish {
-                session.close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "you may not publish in this room"));
-                break;
-            }
-            // In a room that pushes back this waits, and with it the client, whose messages aren't read meanwhile.
-            let frame = match room.publish(message).await {
-                Ok(_) => continue,
-                Err(PublishError::TooLarge { .. }) => CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, ""),
-                Err(_) => CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "the room is busy"),
-            };
-            session.close(frame);
+/// What a raw WebSocket at a room's address does: it gets what is published there, and publishes what it sends. There is a
+/// seat, since the handler is for one session.
+async fn attend(mut session: Session, seat: Option<Seat>, may_publish: bool) -> Result<(), Error> {
+    drop(session.take_request());
+    let Some(room) = seat.and_then(|seat| {
+        let room = seat.room().clone();
+        session.join_at(seat).ok().map(|()| room)
+    }) else {
+        return Ok(());
+    };
+    while let Some(message) = session.recv().await? {
+        if !may_publish {
+            session.close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "you may not publish in this room"));
             break;
         }
-        Ok(())
+        // In a room that pushes back this waits, and with it the client, whose messages aren't read meanwhile.
+        let frame = match room.publish(message).await {
+            Ok(_) => continue,
+            Err(PublishError::TooLarge { .. }) => CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, ""),
+            Err(_) => CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "the room is busy"),
+        };
+        session.close(frame);
+        break;
     }
-
-    fn join(&self, session: &Session) -> Option<crate::room::Room> {
-        /// A room may vanish between being found and being entered, but hardly twice in a row.
-        const ATTEMPTS: usize = 8;
-        for _ in 0..ATTEMPTS {
-            let room = session.hub().room(self.name.clone()).ok()?;
-            match session.join(&room, self.start) {
-                Ok(_) => return Some(room),
-                Err(JoinError::Gone) => {}
-                Err(_) => return None,
-            }
-        }
-        None
-    }
+    Ok(())
 }

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     metrics::{Limited, Refused},
-    room::{Encoding, JoinError, Position, Publication, PublishError, Reader, Room, RoomName, Start},
+    room::{Encoding, JoinError, Position, Publication, PublishError, Room, RoomName, Start},
     transport::{EventStream, poll},
 };
 
@@ -48,7 +48,7 @@ impl Inner {
             let position = self.with_room(&name, |room| Ok(room.position()))?;
             return Ok(polled(StatusCode::OK, Body::empty(), position));
         }
-        let reader = self.with_room(&name, |room| read(room, start))?;
+        let reader = self.with_room(&name, |room| room.reader(start, Encoding::EventStream, false))?;
         let answer = poll(reader, wait, &self.hub).await;
         let status = if answer.blocks.is_empty() { StatusCode::NO_CONTENT } else { StatusCode::OK };
         Ok(polled(status, Body::blocks(answer.blocks), answer.position))
@@ -58,7 +58,7 @@ impl Inner {
         let body = if request.method == Method::HEAD {
             Body::empty()
         } else {
-            let reader = self.with_room(name, |room| read(room, start))?;
+            let reader = self.with_room(name, |room| room.reader(start, Encoding::EventStream, true))?;
             // Whoever says where it was knows; and if it is to be told of a gap, a place past that would hide it.
             Body::stream(EventStream::new(reader, !matches!(start, Start::After(_)), self.pace, &self.hub))
         };
@@ -83,7 +83,9 @@ impl Inner {
         }
         let max = self.hub.config().connection.get_limits().get_max_message_size();
         let key = idempotency_key(&request.headers)?;
-        let bytes = collect(&request.headers, body, max).await?;
+        // Held until it is published, for which it may have to wait.
+        let mut share = self.bodies.share();
+        let bytes = collect(&request.headers, body, max, &mut share).await?;
         self.guards
             .take_post(request, bytes.len(), Instant::now())
             .inspect_err(|_| self.hub.metrics().handles.rate_limited.of(Limited::Post).increment(1))?;
@@ -133,10 +135,6 @@ impl Inner {
 
 /// After how long a client may hope for what it was refused for want of room.
 const RETRY: Duration = Duration::from_secs(1);
-
-fn read(room: &Room, start: Start) -> Result<Reader, JoinError> {
-    room.reader(start, Encoding::EventStream, false)
-}
 
 fn polled(status: StatusCode, body: Body, position: Position) -> Response<Body> {
     let mut response = Response::new(body);

@@ -18,10 +18,12 @@ use http::{
 use http_body::Body as HttpBody;
 use hyper::upgrade::OnUpgrade;
 use tower_service::Service;
+use tracing::Instrument as _;
 
 use super::{
     Body, Guards, RequestExt as _,
     authorize::refusal,
+    bodies::Bodies,
     cors::{self, Cors},
     guards::{Turned, origin_of, retry_after},
     room::forbidden,
@@ -33,6 +35,7 @@ use crate::{
     listener::ConnectionInfo,
     log::Untrusted,
     metrics::{Label as _, Refused},
+    span,
     transport::Pace,
 };
 
@@ -58,6 +61,7 @@ pub(super) struct Inner {
     pub(super) guards: Guards,
     pub(super) pace: Pace,
     pub(super) subprotocols: Arc<[Box<str>]>,
+    pub(super) bodies: Arc<Bodies>,
     mount: Box<str>,
 }
 
@@ -70,7 +74,9 @@ impl Hub {
             max_age: Duration::from_secs(3_600),
             retry: Duration::from_secs(1),
         };
-        HubService(Arc::new(Inner { hub: self.clone(), guards, pace, subprotocols: Arc::default(), mount: "".into() }))
+        let bodies = Arc::new(Bodies::new(MAX_POST_BYTES));
+        let (hub, subprotocols) = (self.clone(), Arc::default());
+        HubService(Arc::new(Inner { hub, guards, pace, subprotocols, bodies, mount: "".into() }))
     }
 }
 
@@ -101,6 +107,14 @@ impl HubService {
     #[must_use]
     pub fn max_stream_age(self, age: Duration) -> Self {
         self.with(|inner| inner.pace.max_age = age.min(YEAR))
+    }
+
+    /// Bounds the bodies of POSTs that are being read or wait to be published, all together, in bytes. Default 64 MiB:
+    /// each is bounded by `max_message_size`, but a connection of HTTP/2 may send 128 at a time, and slowly. Past it a
+    /// POST is answered with 503 and `Retry-After`. Worst-case memory: twice this. `usize::MAX` turns it off.
+    #[must_use]
+    pub fn max_post_bytes(self, max: usize) -> Self {
+        self.with(|inner| inner.bodies = Arc::new(Bodies::new(max)))
     }
 
     fn with(self, set: impl FnOnce(&mut Inner)) -> Self {
@@ -137,7 +151,8 @@ where
         // Out of the extensions, which the application may keep.
         let upgrade = hyper::upgrade::on(&mut request);
         let (parts, body) = request.into_parts();
-        Box::pin(async move { Ok(inner.respond(parts, body, upgrade).await) })
+        let span = span::of_request(&parts);
+        Box::pin(async move { Ok(inner.respond(parts, body, upgrade).await) }.instrument(span))
     }
 }
 
@@ -148,6 +163,7 @@ impl Inner {
             guards: self.guards.clone(),
             pace: self.pace,
             subprotocols: Arc::clone(&self.subprotocols),
+            bodies: Arc::clone(&self.bodies),
             mount: self.mount.clone(),
         }
     }
@@ -193,7 +209,7 @@ impl Inner {
             Route::Room(name) if parts.method != Method::POST && !grant.may_join(&name) => {
                 Err(forbidden("You may not join this room.\n"))
             }
-            Route::Room(name) if ask.is_some() => self.open_room(parts, ask, upgrade, grant, name),
+            Route::Room(name) if ask.is_some() => self.open_room(parts, ask, upgrade, grant, &name),
             Route::Room(name) => {
                 let mut response = if parts.method == Method::POST {
                     self.publish(&parts, body, name, &grant).await?
@@ -244,6 +260,7 @@ impl Asked {
     }
 }
 
+const MAX_POST_BYTES: usize = 64 << 20;
 const MIN_HEARTBEAT: Duration = Duration::from_millis(10);
 /// Far away, but a time that can be reckoned with.
 const YEAR: Duration = Duration::from_secs(365 * 86_400);

@@ -42,7 +42,7 @@ impl Drain {
         self
     }
 
-    /// When the last connections are dropped, from the beginning. Default 30 s. It bounds the whole; connections that
+    /// When the last connections are dropped, from the beginning. Default 30 s; `Duration::MAX` waits for all. It bounds the whole; connections that
     /// are dropped by it may lose what had not been written.
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
@@ -110,6 +110,8 @@ impl Stopping {
     }
 }
 
+const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
+
 /// How often sessions are closed meanwhile: a batch each.
 const STEP: Duration = Duration::from_millis(50);
 
@@ -123,7 +125,8 @@ impl Hub {
     pub async fn drain(&self, drain: Drain) -> usize {
         self.stopping().begin(drain);
         let start = Instant::now();
-        let deadline = start + drain.deadline;
+        // What is too far away to be told is as good as never.
+        let deadline = start.checked_add(drain.deadline).unwrap_or(start + FAR);
         let mut sessions = self.sessions().all();
         sessions.shuffle(&mut rand::rng());
         let steps = (drain.window.as_millis() / STEP.as_millis()).clamp(1, 1 << 20);

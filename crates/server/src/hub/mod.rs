@@ -29,7 +29,7 @@ use crate::{
     metrics::{Metrics, Open, Transport},
     room::{InvalidRoomName, Room, RoomName, Rooms, SWEEP_INTERVAL},
     session::{Session, SessionHandle, SessionId, Shared},
-    transport,
+    span, transport,
 };
 
 /// All sessions and rooms of a service, and how they behave. Cheap to clone: all clones are the same hub.
@@ -186,6 +186,9 @@ impl Hub {
     ///
     /// # Errors
     /// The hub drains, or has `max_sessions`: the WebSocket comes back.
+    ///
+    /// # Panics
+    /// Outside of a runtime of tokio.
     pub fn serve(&self, ws: WebSocket<Io>, admission: Admission) -> Result<SessionHandle, Box<WebSocket<Io>>> {
         self.serve_erased(ws, admission, &*self.0.config.handler)
     }
@@ -193,6 +196,9 @@ impl Hub {
     /// As [`serve`](Self::serve), by another handler.
     ///
     /// # Errors
+    /// As [`serve`](Self::serve).
+    ///
+    /// # Panics
     /// As [`serve`](Self::serve).
     pub fn serve_with(
         &self,
@@ -209,10 +215,13 @@ impl Hub {
         admission: Admission,
         handler: &dyn ErasedHandler,
     ) -> Result<SessionHandle, Box<WebSocket<Io>>> {
+        // Before it is counted: where there is none, this panics.
+        let runtime = Handle::current();
         if !self.is_ready() || !self.sessions().reserve(self.config().max_sessions) {
             return Err(Box::new(ws));
         }
         let shared = Arc::new(Shared::new(self.clone(), ws, admission.identity));
+        let span = span::of_session(shared.id, shared.identity.as_deref(), admission.request.as_deref());
         self.sessions().add(Arc::clone(&shared));
         self.metrics().handles.sessions.add(1);
         let held = (Open::new(self.metrics(), Transport::WebSocket), admission.slot);
@@ -220,7 +229,7 @@ impl Hub {
         // One that panics before it has given its future does so in the session's task, as any other.
         let handled = catch_unwind(AssertUnwindSafe(|| handler.handle(session)));
         let handled = handled.unwrap_or_else(|panic| Box::pin(panics(panic)));
-        tokio::spawn(transport::WebSocketTask::new(Arc::clone(&shared), handled, held));
+        runtime.spawn(transport::WebSocketTask::new(Arc::clone(&shared), handled, held, span));
         // A drain that began meanwhile doesn't know of it.
         if let Some(frame) = self.stopping().frame() {
             shared.close(frame);

@@ -158,6 +158,25 @@ mod tests {
         assert!(addresses.counts().is_empty());
     }
 
+    /// The socket is closed by then, whatever the handler has yet to do.
+    #[tokio::test]
+    async fn a_session_gives_its_slot_back_with_its_connection() {
+        use bowline_core::{Role, connection::Config, handshake::Negotiated, stream::WebSocket};
+
+        let slots = Arc::new(Slots::new(1));
+        let slot = Some(ConnectionSlot::new(slots.try_take().expect("free"), None));
+        let (near, far) = tokio::io::duplex(100);
+        let io = crate::io::Io::other(far);
+        let ws = WebSocket::from_raw(io, &Negotiated::assumed(Role::Server), Config::default(), bytes::BytesMut::new());
+        let admission = crate::hub::Admission { slot, ..Default::default() };
+        let hub = crate::Hub::builder().build();
+        let goes_on = |_: crate::Session| std::future::pending::<()>();
+        hub.serve_with(ws, admission, goes_on).expect("it takes sessions");
+        drop(near);
+        let all_free = tokio::time::timeout(std::time::Duration::from_secs(20), slots.all_free());
+        assert!(all_free.await.is_ok());
+    }
+
     #[test]
     fn a_connections_slot_is_one_word_and_ends_with_the_last_clone() {
         assert_eq!(size_of::<ConnectionSlot>(), size_of::<usize>());

@@ -112,9 +112,7 @@ fn encode(encoding: Encoding, log: &Log, offset: u64, until: u64) -> Block {
             break;
         }
         let before = bytes.len();
-        if let Err(error) = encoding.encode(entry_place(log, entry), message, &mut bytes) {
-            tracing::error!(%error, "a publication can't be compressed; its readers miss it");
-        }
+        encoding.encode(entry_place(log, entry), message, &mut bytes);
         if before > 0 && bytes.len() > MAX_BLOCK {
             // By no more than its header, as a rule.
             bytes.truncate(before);

@@ -1,8 +1,9 @@
 //! A publication's bytes on the wire, of which there are a few kinds.
 
 use bowline_core::{
-    Error, Message,
+    Message,
     event_stream::{self, Field, Lines, PRESENCE, event},
+    message::Encoding as Frames,
 };
 
 use super::Position;
@@ -12,21 +13,26 @@ use super::Position;
 #[non_exhaustive]
 pub enum Encoding {
     /// Frames of a WebSocket, the message as it is.
-    WebSocket(bowline_core::message::Encoding),
+    WebSocket(Frames),
     /// Events of an event stream (HTML Standard, server-sent events), whose `id` is the place in the log.
     EventStream,
 }
 
 impl Encoding {
-    /// Appends the publication at `position`, or an event of presence, which has none. On an error `out` is as it was.
-    pub(super) fn encode(self, position: Option<Position>, message: &Message, out: &mut Vec<u8>) -> Result<(), Error> {
+    /// Appends the publication at `position`, or an event of presence, which has none.
+    pub(super) fn encode(self, position: Option<Position>, message: &Message, out: &mut Vec<u8>) {
         match self {
-            Self::WebSocket(encoding) => encoding.encode(message, out),
-            Self::EventStream => {
-                append_event(position, message, out);
-                Ok(())
-            }
+            Self::WebSocket(encoding) => append_frame(encoding, message, out),
+            Self::EventStream => append_event(position, message, out),
         }
+    }
+}
+
+fn append_frame(encoding: Frames, message: &Message, out: &mut Vec<u8>) {
+    // RFC 7692 §6: a message may always go uncompressed, and so nobody misses it.
+    if let Err(error) = encoding.encode(message, out) {
+        tracing::error!(%error, "a publication can't be compressed, and goes as it is");
+        let _ = Frames::PLAIN.encode(message, out);
     }
 }
 

@@ -19,6 +19,7 @@ mod presence;
 mod publication;
 mod reader;
 mod registry;
+mod seat;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,7 @@ use self::{
 pub(crate) use self::{
     options::Patterns,
     registry::Rooms,
+    seat::Seat,
     state::{Next, SWEEP_INTERVAL},
 };
 use crate::{metrics::Metrics, session::SessionId, signal::Signal};
@@ -186,16 +188,18 @@ impl Room {
 
     /// Tells the members that something is there: few at once, many by a task that lets others run.
     fn tell(&self, state: &mut State) {
-        match &self.0.runtime {
-            Some(runtime) if state.members.len() > FAN_OUT_BATCH => {
-                if !std::mem::replace(&mut state.is_telling, true) {
-                    runtime.spawn(self.clone().tell_all());
-                }
+        if let Some(runtime) = self.0.runtime.as_ref().filter(|_| state.members.len() > FAN_OUT_BATCH) {
+            if state.teller.as_ref().is_some_and(|teller| !teller.is_finished()) {
+                return;
             }
-            _ => {
-                let _ = tell(&state.members, 0, usize::MAX);
+            let teller = runtime.spawn(self.clone().tell_all()).abort_handle();
+            // Behind the lock it can't have come to its end, but for a runtime that has been shut down.
+            if !teller.is_finished() {
+                state.teller = Some(teller);
+                return;
             }
         }
+        let _ = tell(&state.members, 0, usize::MAX);
     }
 
     async fn tell_all(self) {
@@ -212,7 +216,7 @@ impl Room {
                     // What came meanwhile, those at the front don't know of.
                     None if state.version != told => from = 0,
                     None => {
-                        state.is_telling = false;
+                        state.teller = None;
                         return;
                     }
                 }
@@ -255,6 +259,19 @@ impl Room {
             member.signal.raise(member.bit);
         }
         Ok(Entered { index, position, gap })
+    }
+
+    /// Gives the place of the reader at `index`, who has read nothing, to a session.
+    fn seat(&self, index: usize, entrant: Entrant) {
+        let mut state = self.state();
+        let (signal, bit, version) = (Arc::clone(&entrant.signal), entrant.bit, state.version);
+        state.seat(index, entrant);
+        if state.version != version {
+            self.tell(&mut state);
+        }
+        if state.has_more(index) {
+            signal.raise(bit);
+        }
     }
 
     /// Lets a reader go.

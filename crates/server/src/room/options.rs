@@ -89,7 +89,8 @@ room_options! {
     /// counts as new. Worst-case memory: 350 B each. 0 turns it off.
     max_idempotency_keys: usize = 1_024;
 
-    /// Bounds how long an idempotency key is remembered. Default 5 min.
+    /// Bounds how long an idempotency key is remembered: as long, or until the room vanishes and its log with it
+    /// ([`empty_timeout`](Self::empty_timeout)). Default 5 min.
     idempotency_window: Duration = Duration::from_secs(300);
 
     /// Bounds the publishers that wait for a room that pushes back. Default 1,024. Past it publishing fails with

@@ -10,7 +10,7 @@ use std::{
 use bowline_core::Message;
 use bytes::Bytes;
 
-use super::{Encoding, Entrant, Gap, Next, Position, Room};
+use super::{Encoding, Entrant, Gap, Next, Position, Room, Seat};
 use crate::signal::{Signal, room_bit};
 
 /// From where somebody that joins a room gets its publications.
@@ -90,8 +90,7 @@ pub enum Entry {
 /// of anything. Dropping it leaves the room.
 #[derive(Debug)]
 pub struct Reader<T = Read> {
-    room: Room,
-    index: usize,
+    seat: Seat,
     signal: Arc<Signal>,
     is_over: bool,
     convert: fn(Next) -> Option<T>,
@@ -111,6 +110,11 @@ impl Room {
         })
     }
 
+    /// A place from `start` on, for a session that will come.
+    pub(crate) fn reserve(&self, start: Start) -> Result<Seat, JoinError> {
+        Seat::take(self, reader(&Arc::default(), None, false), start).map(|(seat, _)| seat)
+    }
+
     /// Listens to the room from `start`.
     ///
     /// # Errors
@@ -125,6 +129,11 @@ impl Room {
     }
 }
 
+/// A reader without a session.
+fn reader(signal: &Arc<Signal>, encoding: Option<Encoding>, wants_presence: bool) -> Entrant {
+    Entrant { signal: Arc::clone(signal), bit: room_bit(0), encoding, present: None, wants_presence }
+}
+
 impl<T> Reader<T> {
     fn new(
         room: &Room,
@@ -134,10 +143,8 @@ impl<T> Reader<T> {
         convert: fn(Next) -> Option<T>,
     ) -> Result<Self, JoinError> {
         let signal = Arc::new(Signal::default());
-        let entrant =
-            Entrant { signal: Arc::clone(&signal), bit: room_bit(0), encoding, present: None, wants_presence };
-        let entered = room.enter(entrant, start)?;
-        Ok(Self { room: room.clone(), index: entered.index, signal, is_over: false, convert })
+        let (seat, _) = Seat::take(room, reader(&signal, encoding, wants_presence), start)?;
+        Ok(Self { seat, signal, is_over: false, convert })
     }
 
     /// What comes next, if it is there; `None` also once it was told to disconnect.
@@ -145,7 +152,7 @@ impl<T> Reader<T> {
         if self.is_over {
             return None;
         }
-        let (next, _) = self.room.next(self.index);
+        let (next, _) = self.seat.room.next(self.seat.index);
         self.is_over = matches!(next, Next::Disconnect(_));
         (self.convert)(next)
     }
@@ -168,18 +175,12 @@ impl<T> Reader<T> {
     /// The place after what was read last.
     #[must_use]
     pub fn position(&self) -> Position {
-        self.room.place_of(self.index)
+        self.seat.room.place_of(self.seat.index)
     }
 
     /// The room.
     #[must_use]
     pub const fn room(&self) -> &Room {
-        &self.room
-    }
-}
-
-impl<T> Drop for Reader<T> {
-    fn drop(&mut self) {
-        self.room.depart(self.index);
+        self.seat.room()
     }
 }

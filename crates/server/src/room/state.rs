@@ -8,9 +8,10 @@ use std::{
 
 use bowline_core::Message;
 use slab::Slab;
+use tokio::task::AbortHandle;
 
 use super::{
-    Gap, GapReason, Position, Publication, PublishError, Published, RoomOptions, SlowConsumer,
+    Entrant, Gap, GapReason, Position, Publication, PublishError, Published, RoomOptions, SlowConsumer,
     blocks::Variant,
     encoding::Encoding,
     idempotency::Idempotency,
@@ -33,8 +34,8 @@ pub(super) struct State {
     waiting: Slab<Waker>,
     /// Counts what there is to be told.
     pub(super) version: u64,
-    /// A task is telling the members.
-    pub(super) is_telling: bool,
+    /// The task that is telling the members. It has finished, too, where its runtime was shut down.
+    pub(super) teller: Option<AbortHandle>,
     /// Since when nobody is there.
     pub(super) empty_since: Option<Instant>,
     /// It is no longer the hub's: whoever finds it asks the hub again.
@@ -76,7 +77,7 @@ impl State {
             idempotency: Idempotency::default(),
             waiting: Slab::new(),
             version: 0,
-            is_telling: false,
+            teller: None,
             empty_since: Some(now),
             is_gone: false,
             options,
@@ -139,15 +140,30 @@ impl State {
         if self.members.len() >= self.options.max_members {
             return None;
         }
+        self.empty_since = None;
+        let index = self.members.insert(member);
+        self.admit(index, wants_presence);
+        Some(index)
+    }
+
+    /// Gives the place of the member at `index`, who has read nothing, to somebody else.
+    pub(super) fn seat(&mut self, index: usize, entrant: Entrant) {
+        let Some(member) = self.members.get_mut(index) else { return };
+        let Entrant { signal, bit, encoding, present, wants_presence } = entrant;
+        (member.signal, member.bit, member.encoding, member.present) = (signal, bit, encoding, present);
+        self.admit(index, wants_presence);
+    }
+
+    /// Prepares for what the member at `index` will read, and tells the others of it.
+    fn admit(&mut self, index: usize, wants_presence: bool) {
+        let Some(member) = self.members.get(index) else { return };
+        let present = member.present.clone();
         if let Some(encoding) = member.encoding {
             count_reader(&mut self.variants, encoding);
             if let Some(presence) = self.presence.as_deref_mut() {
                 count_reader(&mut presence.variants, encoding);
             }
         }
-        self.empty_since = None;
-        let present = member.present.clone();
-        let index = self.members.insert(member);
         if let Some(present) = present {
             self.tell_presence(&PresenceEvent::Joined(present));
         }
@@ -157,7 +173,6 @@ impl State {
             // After its own coming, which it isn't told, and so can't miss.
             member.next_presence = presence.log.head() + 1;
         }
-        Some(index)
     }
 
     /// Lets a member go.

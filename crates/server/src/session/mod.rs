@@ -34,7 +34,7 @@ pub(crate) use self::{
 };
 use crate::{
     hub::Hub,
-    room::{JoinError, Room, Start},
+    room::{JoinError, Room, Seat, Start},
     signal::OUTBOX,
 };
 
@@ -184,8 +184,9 @@ impl Session {
         .await
     }
 
-    /// Closes the session once what was sent and published to it has been written. [`recv`](Self::recv) gives what still
-    /// comes, and then `None`. Does nothing if it is closing already.
+    /// Closes the session once what was sent and published to it has been written; what others send and publish from here
+    /// on doesn't reach it. [`recv`](Self::recv) gives what still comes, and then `None`. Does nothing if it is closing
+    /// already.
     pub fn close(&self, frame: impl Into<Option<CloseFrame>>) {
         self.shared.close(frame);
     }
@@ -196,6 +197,11 @@ impl Session {
     /// See [`JoinError`].
     pub fn join(&self, room: &Room, start: Start) -> Result<Joined, JoinError> {
         self.shared.join(room, start)
+    }
+
+    /// Joins a room at a place that was taken before.
+    pub(crate) fn join_at(&self, seat: Seat) -> Result<(), JoinError> {
+        self.shared.join_at(seat)
     }
 
     /// Leaves a room; whether it was in it. What has not been written of it is not sent.
@@ -289,7 +295,7 @@ impl SessionHandle {
     /// Sends a message without waiting, through the session's outbox.
     ///
     /// # Errors
-    /// The outbox is full (see [`Overflow`]), or the session has ended: the message comes back.
+    /// The outbox is full (see [`Overflow`]), or the session is closing or has ended: the message comes back.
     pub fn send(&self, message: impl Into<Outgoing>) -> Result<Queued, DirectError> {
         self.0.direct(message.into())
     }
@@ -313,8 +319,15 @@ impl SessionHandle {
         self.0.rooms()
     }
 
-    /// As [`Session::close`].
+    /// As [`Session::close`]. A client that takes little of what waits for it, and that slowly, may put its Close off for long;
+    /// [`abort`](Self::abort) doesn't wait for it.
     pub fn close(&self, frame: impl Into<Option<CloseFrame>>) {
         self.0.close(frame);
+    }
+
+    /// Drops the connection where it stands: nothing that waits is sent, and no Close. [`Session::recv`] gives what came
+    /// before, and then an error.
+    pub fn abort(&self) {
+        self.0.abort();
     }
 }

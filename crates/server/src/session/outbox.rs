@@ -100,10 +100,9 @@ impl Outbox {
         self.waiting.as_ref().map_or(0, |waiting| waiting.bytes)
     }
 
-    /// Takes no more, if nothing waits; whether that is so.
-    pub(crate) fn close_if_empty(&mut self) -> bool {
-        self.is_closed |= self.is_empty();
-        self.is_closed
+    /// Takes no more; what waits is still to be sent.
+    pub(crate) fn seal(&mut self) {
+        self.is_closed = true;
     }
 
     /// Takes no more; how many were waiting, and their payload.
@@ -128,7 +127,7 @@ pub struct Queued {
 pub enum DirectError {
     /// The session's outbox is full.
     Full(Box<Outgoing>),
-    /// The session has ended.
+    /// The session is closing, or has ended.
     Gone(Box<Outgoing>),
 }
 

@@ -17,7 +17,7 @@ use crate::{
     hub::Hub,
     io::Io,
     metrics::Dropped,
-    room::{Encoding, Entrant, Gap, JoinError, Next, Position, Present, Room, Start},
+    room::{Encoding, Entrant, Gap, JoinError, Next, Position, Present, Room, Seat, Start},
     signal::{ABORT, CLOSE, OUTBOX, ROOM_BITS, Signal, room_bit},
 };
 
@@ -136,6 +136,24 @@ impl Shared {
     }
 
     pub(crate) fn join(&self, room: &Room, start: Start) -> Result<Joined, JoinError> {
+        let entered = self.enter(room, |entrant| {
+            let entered = room.enter(entrant, start)?;
+            Ok((entered.index, entered))
+        })?;
+        Ok(Joined { position: entered.position, gap: entered.gap })
+    }
+
+    /// Joins a room at a place that was taken before.
+    pub(crate) fn join_at(&self, seat: Seat) -> Result<(), JoinError> {
+        let room = seat.room().clone();
+        self.enter(&room, |entrant| Ok((seat.give(entrant), ())))
+    }
+
+    fn enter<T>(
+        &self,
+        room: &Room,
+        enter: impl FnOnce(Entrant) -> Result<(usize, T), JoinError>,
+    ) -> Result<T, JoinError> {
         let max = self.hub.config().max_rooms_per_session;
         let mut memberships = lock(&self.memberships);
         if memberships.is_closed {
@@ -154,9 +172,9 @@ impl Shared {
             present: Some(Present { session: self.id, identity: self.identity.clone() }),
             wants_presence: true,
         };
-        let entered = room.enter(entrant, start)?;
-        memberships.insert(Membership { room: room.clone(), index: entered.index });
-        Ok(Joined { position: entered.position, gap: entered.gap })
+        let (index, entered) = enter(entrant)?;
+        memberships.insert(Membership { room: room.clone(), index });
+        Ok(entered)
     }
 
     pub(crate) fn leave(&self, name: &str) -> bool {
@@ -188,8 +206,9 @@ impl Shared {
         lock(&self.memberships).get(place).map(|joined| joined.room.clone())
     }
 
-    /// Gets nothing that is published from here on, and joins no more rooms.
+    /// Gets nothing that is published or sent from here on, and joins no more rooms.
     pub(crate) fn seal(&self) {
+        self.outbox().seal();
         let mut memberships = lock(&self.memberships);
         memberships.is_closed = true;
         memberships.iter().for_each(|(_, joined)| joined.room.seal(joined.index));

@@ -136,10 +136,15 @@ impl Wire {
         is_handler
     }
 
-    /// Takes a message, or the end, that nobody receives now, if there is a place for it.
+    /// Takes a message, or the end, that nobody receives now, if there is a place for it: whether there is one. What is
+    /// over the rate is taken and not kept.
     pub(crate) fn read_ahead(&mut self) -> bool {
-        let has_room = |ahead: &Ahead| ahead.queue.len() < MAX_AHEAD && ahead.bytes < MAX_AHEAD_BYTES;
-        self.ahead.as_deref().is_none_or(has_room) && self.keep()
+        let fits = |ahead: &Ahead| ahead.queue.len() < MAX_AHEAD && ahead.bytes < MAX_AHEAD_BYTES;
+        let has_place = self.ahead.as_deref().is_none_or(fits);
+        if has_place {
+            self.keep();
+        }
+        has_place
     }
 
     fn keep(&mut self) -> bool {

@@ -51,13 +51,15 @@ pub(crate) async fn poll(mut reader: Reader, wait: Duration, hub: &Hub) -> Answe
         }
         next = reader.try_read();
     }
-    Answer { blocks: answer.blocks, position: reader.position() }
+    Answer { blocks: answer.blocks, position: answer.went_to.unwrap_or_else(|| reader.position()) }
 }
 
 #[derive(Default)]
 struct Taken {
     blocks: Vec<Bytes>,
     bytes: usize,
+    /// After the gap for which the reader was to disconnect: it has been told of it.
+    went_to: Option<Position>,
 }
 
 impl Taken {
@@ -69,7 +71,10 @@ impl Taken {
                 (bytes, true)
             }
             Read::Gap(gap) => (gap_event(gap), true),
-            Read::Disconnect(gap) => (gap_event(gap), false),
+            Read::Disconnect(gap) => {
+                self.went_to = Some(gap.to);
+                (gap_event(gap), false)
+            }
         };
         self.bytes += bytes.len();
         self.blocks.push(bytes);
@@ -81,4 +86,29 @@ fn gap_event(gap: crate::room::Gap) -> Bytes {
     let mut out = Vec::new();
     append_gap(&mut out, gap);
     out.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::{Encoding, RoomOptions, Start};
+
+    /// A reader may fall off the log between being let in and reading. Whoever goes on where the answer says must not be
+    /// told of the same gap again.
+    #[tokio::test]
+    async fn a_gap_is_told_once_though_the_reader_was_to_disconnect() {
+        let hub = Hub::builder().room_options("*", RoomOptions::default().history(2).max_log_count(2)).build();
+        let room = hub.room("r").unwrap();
+        let read = |start| room.reader(start, Encoding::EventStream, false).unwrap();
+        let slow = read(Start::Newest);
+        for text in ["1", "2", "3", "4", "5"] {
+            room.broadcast(text).unwrap();
+        }
+        let told = poll(slow, Duration::ZERO, &hub).await;
+        assert_eq!(told.blocks.len(), 1);
+        assert_eq!(told.position.offset, 3);
+        let rest = poll(read(Start::After(told.position)), Duration::ZERO, &hub).await;
+        let text = String::from_utf8(rest.blocks.concat()).unwrap();
+        assert!(!text.contains("event: gap") && text.contains("data: 4") && text.contains("data: 5"), "{text}");
+    }
 }

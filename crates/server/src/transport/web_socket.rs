@@ -19,11 +19,13 @@ use std::{
 };
 
 use bowline_core::{CloseCode, CloseFrame, connection::Ended, stream::WebSocket};
+use tracing::Span;
 
 use crate::{
     handler::{HandlerFuture, Outcome},
     io::Io,
     listener::ConnectionSlot,
+    log::Untrusted,
     metrics::{Closed, Disconnect, Dropped, Limited, Open},
     room::Next,
     session::{Received, Shared, Wire},
@@ -47,9 +49,11 @@ pub(crate) struct WebSocketTask {
 struct Work {
     /// Rooms that have something, as bits.
     unread: u64,
+    /// Which of the bits comes next, so that a room in which there is always something doesn't keep others waiting.
+    next_bit: u8,
     /// The outbox has something.
     has_direct: bool,
-    /// What is published from here on doesn't come before the close.
+    /// What is published or sent from here on doesn't come before the close.
     is_sealed: bool,
     /// The close was begun, so that what still waits can't be sent.
     is_closing: bool,
@@ -63,6 +67,8 @@ struct Work {
     round_trip: Duration,
     /// Counts it for as long as it lives.
     held: Held,
+    /// What the handler's log lines stand in.
+    span: Option<Box<Span>>,
 }
 
 /// What a session's connection holds for as long as it lives.
@@ -81,13 +87,14 @@ enum Turn {
 }
 
 impl WebSocketTask {
-    pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture, held: Held) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture, held: Held, span: Option<Box<Span>>) -> Self {
         // The handler's first run is due, and the socket is to be looked at.
         shared.signal.raise(HANDLER | IO);
         let io_waker = Waker::from(Arc::new(IoWaker(Arc::clone(&shared.signal))));
         let work = Work {
             handler: Some(handler),
             unread: 0,
+            next_bit: 0,
             has_direct: false,
             close: None,
             is_sealed: false,
@@ -95,6 +102,7 @@ impl WebSocketTask {
             why: None,
             round_trip: Duration::ZERO,
             held,
+            span,
         };
         Self { shared, io_waker, work }
     }
@@ -112,7 +120,7 @@ impl Work {
             self.close.get_or_insert(frame);
         }
         if bits & ABORT != 0 {
-            self.because(Disconnect::Drain);
+            self.because(if shared.hub.is_ready() { Disconnect::Application } else { Disconnect::Drain });
             shared.wire().abort();
         }
         if bits & HANDLER != 0 {
@@ -123,6 +131,7 @@ impl Work {
     fn run_handler(&mut self, shared: &Shared) {
         let Some(handler) = &mut self.handler else { return };
         let waker = &shared.handler_waker;
+        let entered = self.span.as_ref().map(|span| span.enter());
         // What it leaves behind when it panics is its own, and is dropped.
         let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll_outcome(&mut Context::from_waker(waker))));
         let (frame, why) = match polled {
@@ -134,6 +143,7 @@ impl Work {
                 (CloseFrame::new(CloseCode::INTERNAL_ERROR, ""), Disconnect::Panic)
             }
         };
+        drop(entered);
         // One that returns since the connection is over has not ended it.
         if shared.wire().ws.is_some() {
             self.because(why);
@@ -155,7 +165,10 @@ impl Work {
     #[inline]
     fn turn_for_rooms(&mut self, shared: &Shared, cx: &mut Context<'_>) -> bool {
         let mut wire = shared.wire();
-        wire.ws.as_mut().is_some_and(|ws| self.write(shared, ws, cx) && self.close.is_none() && ws.is_flushed())
+        let is_all =
+            wire.ws.as_mut().is_some_and(|ws| self.write(shared, ws, cx) && self.close.is_none() && ws.is_flushed());
+        // The Close of a slow consumer is waited for, and no longer than may be.
+        is_all && !self.is_closing
     }
 
     fn turn(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Turn {
@@ -200,8 +213,8 @@ impl Work {
     #[inline]
     fn write(&mut self, shared: &Shared, ws: &mut WebSocket<Io>, cx: &mut Context<'_>) -> bool {
         let mut reads = MAX_READS;
-        if self.close.is_some() && !std::mem::replace(&mut self.is_sealed, true) {
-            shared.seal();
+        if self.close.is_some() {
+            self.seal(shared);
         }
         loop {
             if self.has_direct {
@@ -221,16 +234,25 @@ impl Work {
                 break;
             }
         }
-        // What was put there meanwhile has told of itself, and is sent first.
-        if self.close.is_some()
-            && shared.outbox().close_if_empty()
-            && let Some(frame) = self.close.take()
-        {
-            self.is_closing = true;
-            ws.start_close(*frame);
-            let _ = ws.poll_write_queued(cx);
+        if let Some(frame) = self.close.take() {
+            self.seal(shared);
+            // What was put there just before has yet to tell of itself, and is sent first.
+            if shared.outbox().is_empty() {
+                self.is_closing = true;
+                ws.start_close(*frame);
+                let _ = ws.poll_write_queued(cx);
+            } else {
+                self.close = Some(frame);
+            }
         }
         true
+    }
+
+    /// Nothing more comes before the close, so that nobody can put it off.
+    fn seal(&mut self, shared: &Shared) {
+        if !std::mem::replace(&mut self.is_sealed, true) {
+            shared.seal();
+        }
     }
 
     /// Direct messages go first, as far as there is room.
@@ -255,7 +277,11 @@ impl Work {
             self.unread = 0;
             return;
         }
-        let bit = self.unread.trailing_zeros();
+        let later = self.unread & (u64::MAX << self.next_bit);
+        let bit = if later == 0 { self.unread } else { later }.trailing_zeros();
+        #[expect(clippy::cast_possible_truncation, reason = "there are 56 bits")]
+        let next_bit = bit as u8 + 1;
+        self.next_bit = next_bit;
         let mut place = Some(bit as usize);
         let mut is_done = true;
         while let Some(at) = place {
@@ -339,7 +365,8 @@ fn end_of(shared: &Shared, outcome: Outcome) -> CloseFrame {
         None => CloseCode::NORMAL_CLOSURE.into(),
         Some(error) => {
             // An error of the connection's own is no news, and there is nobody to be told.
-            tracing::debug!(session = %shared.id, %error, "the handler ended with an error");
+            // What an application makes its errors of may come from the peer (threat S13).
+            tracing::debug!(session = %shared.id, error = %Untrusted(&error.to_string()), "the handler ended with an error");
             CloseFrame::new(CloseCode::INTERNAL_ERROR, "")
         }
     }
@@ -364,6 +391,8 @@ impl Future for WebSocketTask {
                 Turn::Wait => return Poll::Pending,
                 Turn::Over => {
                     end(shared, work.why);
+                    // However long the handler goes on, the connection is no more.
+                    work.held.1 = None;
                     work.run_handler(shared);
                     return if work.handler.is_some() { Poll::Pending } else { Poll::Ready(()) };
                 }

@@ -10,7 +10,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::{Server, hub, hub_with, room};
+use crate::support::{PATIENCE, Server, hub, hub_with, room};
 
 #[tokio::test]
 async fn text_and_bytes_reach_the_room() {
@@ -135,6 +135,32 @@ async fn what_the_room_does_not_take_is_told() {
     assert_eq!(server.ask("POST", "/rooms/a", &[], "1234").await.status, 200);
     let answer = server.ask("POST", "/rooms/a", &[], "12345").await;
     assert_eq!(answer.status, 413, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn all_bodies_together_are_bounded() {
+    let hub = hub(RoomOptions::default());
+    let server = Server::service(hub.service(Guards::new()).max_post_bytes(10)).await;
+    assert_eq!(server.ask("POST", "/rooms/a", &[], "11 of them.").await.status, 503);
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    let head = "POST /rooms/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 6\r\n\r\n";
+    slow.write_all(format!("{head}12345").as_bytes()).await.unwrap();
+    // The room that it needs is held once its head has been read.
+    let refused = async {
+        loop {
+            let answer = server.ask("POST", "/rooms/a", &[], "12345").await;
+            if answer.status != 200 {
+                return (answer.status, answer.headers.contains_key("retry-after"));
+            }
+        }
+    };
+    assert_eq!(tokio::time::timeout(PATIENCE, refused).await.unwrap(), (503, true));
+    assert_eq!(server.ask("POST", "/rooms/a", &[], "1234").await.status, 200);
+    slow.write_all(b"6").await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(server.ask("POST", "/rooms/a", &[], "1234567890").await.status, 200);
 }
 
 /// A room that pushes back lets a publication wait; once its slow member is gone it goes on.

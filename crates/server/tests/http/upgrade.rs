@@ -1,5 +1,7 @@
 //! WebSockets over HTTP/1.1.
 
+use std::{sync::Arc, time::Duration};
+
 use bowline_core::{Limits, connection::Config, message::deflate::DeflateConfig};
 use bowline_server::{
     http::{Grant, Guards, RequestExt as _},
@@ -7,12 +9,20 @@ use bowline_server::{
     room::{Entry, RoomOptions, Start},
 };
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::{HeaderValue, Response, header};
-use tokio::{net::TcpStream, time::timeout};
+use http::{HeaderValue, Request, Response, header};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncWriteExt as _, duplex},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{Error, Message as TheirMessage, client::IntoClientRequest as _, protocol::frame::coding::CloseCode},
 };
+
+use tower_service::Service as _;
 
 use crate::support::{PATIENCE, Server, eventually, hub, hub_with, room};
 
@@ -97,13 +107,23 @@ async fn who_may_not_publish_is_closed_with_1008() {
 }
 
 #[tokio::test]
-async fn a_room_that_is_full_is_closed_with_1013() {
+async fn a_room_that_is_full_is_503() {
     let hub = hub(RoomOptions::default().max_members(1));
     let server = Server::hub(&hub).await;
     let _reader = room(&hub, "a").subscribe(Start::Newest).unwrap();
-    let (mut client, _) = open(&server, "/rooms/a", &[]).await.unwrap();
-    let TheirMessage::Close(Some(close)) = recv(&mut client).await else { panic!("a Close") };
-    assert_eq!(close.code, CloseCode::Again);
+    assert_eq!(refused(open(&server, "/rooms/a", &[]).await), 503);
+}
+
+/// Whoever has the answer is in the room, however long its task takes to begin.
+#[tokio::test]
+async fn what_is_published_once_a_web_socket_is_open_comes() {
+    let hub = hub(RoomOptions::default());
+    let server = Server::hub(&hub).await;
+    for round in 0..50 {
+        let (mut client, _) = open(&server, "/rooms/a", &[]).await.unwrap();
+        room(&hub, "a").broadcast(format!("{round}")).unwrap();
+        assert_eq!(recv(&mut client).await, TheirMessage::text(format!("{round}")));
+    }
 }
 
 #[tokio::test]
@@ -161,6 +181,30 @@ async fn h7_after_a_refused_upgrade_the_connection_ends() {
     let without_upgrade = server.get("/ws", &[]).await;
     assert_eq!(without_upgrade.status, 400);
     assert!(without_upgrade.text().contains("WebSocket client"));
+}
+
+/// The client doesn't even take the response, and holds what its request brought for no longer than ten seconds.
+#[tokio::test(start_paused = true)]
+async fn s4_an_upgrade_that_is_never_finished_is_given_up_after_10_s() {
+    let hub = hub(RoomOptions::default());
+    let held = Arc::new(());
+    let watched = Arc::downgrade(&held);
+    let guards = Guards::new().authorize(move |_| {
+        let held = Arc::clone(&held);
+        async move { Ok(Grant::new().extension(held)) }
+    });
+    let service = hub.service(guards);
+    let service = service_fn(move |request: Request<Incoming>| service.clone().call(request));
+    let (mut near, far) = duplex(16);
+    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(far), service);
+    tokio::spawn(connection.with_upgrades());
+    near.write_all(handshake("", "").as_bytes()).await.unwrap();
+    // One is the hook's own.
+    eventually("it is let in", || watched.strong_count() == 2).await;
+    sleep(Duration::from_millis(9_900)).await;
+    assert_eq!(watched.strong_count(), 2);
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!((watched.strong_count(), hub.session_count()), (1, 0));
 }
 
 #[tokio::test]

@@ -214,3 +214,16 @@ async fn sessions_that_come_as_it_begins_are_closed_too() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn without_a_deadline_a_drain_waits_for_all() {
+    let hub = Hub::builder().build();
+    let (handle, client) = pair(&hub, 1_000, idle);
+    let drained = hub.drain(Drain::default().window(Duration::ZERO).deadline(Duration::MAX));
+    let late = async {
+        sleep(Duration::from_secs(3)).await;
+        rest(&mut { client }).await.1
+    };
+    assert_eq!(tokio::join!(drained, late), (0, 1012));
+    assert!(handle.send("late").is_err());
+}

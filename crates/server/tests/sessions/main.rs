@@ -3,6 +3,7 @@
 
 #[cfg(feature = "rustls")]
 mod close_tcp;
+mod closing;
 mod direct;
 mod drain;
 mod ends;
@@ -11,4 +12,5 @@ mod messages;
 mod overload;
 mod phases;
 mod publications;
+mod spans;
 mod support;

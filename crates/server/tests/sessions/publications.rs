@@ -276,3 +276,22 @@ async fn what_was_published_before_the_close_comes_before_it() {
     let (texts, code) = rest(&mut client).await;
     assert_eq!((texts.len(), code), (200, 1000));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_room_in_which_there_is_much_keeps_no_other_waiting() {
+    let hub = Hub::builder().build();
+    let [busy, quiet] = ["busy", "quiet"].map(|name| hub.room(name).unwrap());
+    let (handle, mut client) = pair(&hub, 1_000, idle);
+    handle.join(&busy, Start::Newest).unwrap();
+    handle.join(&quiet, Start::Newest).unwrap();
+    // Each is a block of its own.
+    for _ in 0..4 {
+        busy.broadcast("x".repeat(60_000)).unwrap();
+    }
+    quiet.broadcast("quiet").unwrap();
+    let mut lengths = Vec::new();
+    for _ in 0..5 {
+        lengths.push(next(&mut client).await.len());
+    }
+    assert_eq!(lengths, [60_000, 5, 60_000, 60_000, 60_000]);
+}

@@ -75,3 +75,34 @@ fn without_a_runtime_all_are_told_at_once() {
     room.broadcast("m").unwrap();
     assert!(readers.iter_mut().all(|reader| reader.try_read().is_some()));
 }
+
+/// A hub may outlive the runtime that it was built in.
+#[test]
+fn where_the_runtime_has_gone_all_are_told_at_once() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (theirs, ours) = (runtime(), runtime());
+    let hub = theirs.block_on(async { hub() });
+    let room = hub.room("r").unwrap();
+    ours.block_on(async {
+        let mut readers = tokio::task::JoinSet::new();
+        for _ in 0..300 {
+            let mut reader = room.subscribe(Start::Newest).unwrap();
+            readers.spawn(async move {
+                for _ in 1..=3 {
+                    reader.read().await;
+                }
+            });
+        }
+        // All wait.
+        tokio::task::yield_now().await;
+        // A telling is under way when the runtime goes, and others are to begin when it has gone.
+        room.broadcast("m").unwrap();
+        theirs.shutdown_background();
+        for _ in 1..=3 {
+            room.broadcast("m").unwrap();
+            tokio::task::yield_now().await;
+        }
+        let read = tokio::time::timeout(std::time::Duration::from_secs(20), readers.join_all()).await;
+        assert!(read.is_ok(), "some were not told");
+    });
+}
