@@ -102,7 +102,7 @@ fn where_the_runtime_has_gone_all_are_told_at_once() {
             room.broadcast("m").unwrap();
             tokio::task::yield_now().await;
         }
-        let read = tokio::time::timeout(std::time::Duration::from_secs(20), readers.join_all()).await;
+        let read = timeout(PATIENCE, readers.join_all()).await;
         assert!(read.is_ok(), "some were not told");
     });
 }
