@@ -96,7 +96,7 @@ async fn rooms_differ_by_pattern() {
     let directory = Directory::new();
     let file = directory.write(
         "a.toml",
-        "[[rooms]]\npattern = \"chat:*\"\nhistory = 2\n[[rooms]]\npattern = \"*\"\nmax_log_bytes = 3\n",
+        "[[rooms]]\npattern = \"chat:*\"\nhistory = 2\n[[rooms]]\npattern = \"*\"\nhistory = 0\nmax_log_bytes = 3\n",
     );
     let server = Server::start("serve", &["--config", &file]).await;
     for room in ["chat:a", "other"] {

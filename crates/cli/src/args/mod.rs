@@ -74,7 +74,7 @@ Addresses:
   /metrics, /healthz, /readyz, and / to try a room in the browser
 
 Examples:
-  bowline serve --listen 127.0.0.1:9001 --room-history 100
+  bowline serve --listen 127.0.0.1:9001 --room-history 1000
   bowline serve --listen '[::]:443' --tls-cert chain.pem --tls-key key.pem --listen-plain 127.0.0.1:9001
   bowline serve --config bowline.toml --print-config
   curl -N -H 'Accept: text/event-stream' http://127.0.0.1:9001/rooms/kitchen

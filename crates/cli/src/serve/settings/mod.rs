@@ -213,7 +213,7 @@ settings! {
     /// Rooms, where no pattern of the file says something else.
     room_defaults: Rooms as "Rooms" {
         /// How many of the latest publications those may have who come later or come back
-        history ("room-history"): Count<0, 1_000_000> = Count(0);
+        history ("room-history"): Count<0, 1_000_000> = Count(100);
         /// What becomes of a member that is behind the log: disconnect, skip-to-oldest, skip-to-newest or backpressure
         slow_consumer ("room-slow-consumer"): Slow = Slow::default();
         /// Most publications in a room's log
