@@ -1,6 +1,6 @@
 //! The best honest broadcast of each crate: what a connection sends goes to all of them, itself included.
 //!
-//! One task a connection, between its socket and a [`broadcast`] channel whose messages share their payload. What has come to
+//! One task a connection, between its socket and a [`broadcast`](tokio::sync::broadcast) channel whose messages share their payload. What has come to
 //! the channel by then leaves with one flush: these crates leave it to their users to batch.
 
 use fastwebsockets::{Frame, OpCode, Payload, Role, WebSocketError, after_handshake_split, upgrade};
