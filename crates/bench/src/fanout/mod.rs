@@ -52,13 +52,7 @@ pub(crate) fn run(plan: &FanoutPlan) -> Result<FanoutReport, Error> {
     if plan.busy_poll {
         usage.client.share = audience.polls.useful();
     }
-    let lag = match &audience.pace {
-        Pace::Open(schedule) => Some(Lag {
-            largest: schedule.largest_lag().as_secs_f64() * 1e6,
-            at_end: schedule.lag(Instant::now()).as_secs_f64() * 1e6,
-        }),
-        _ => None,
-    };
+    let lag = lag_of(&audience.pace);
     audience.drain()?;
     let [first, last, last_from_sending] = audience.ledger.latencies();
     let faults = audience.finish();
@@ -82,4 +76,11 @@ pub(crate) fn run(plan: &FanoutPlan) -> Result<FanoutReport, Error> {
         },
         faults,
     })
+}
+
+/// How late a schedule is now, and was at the most, in microseconds; `None` for a closed loop.
+fn lag_of(pace: &Pace) -> Option<Lag> {
+    let Pace::Open(schedule) = pace else { return None };
+    let micros = |late: Duration| late.as_secs_f64() * 1e6;
+    Some(Lag { largest: micros(schedule.largest_lag()), at_end: micros(schedule.lag(Instant::now())) })
 }

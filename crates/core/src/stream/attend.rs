@@ -15,7 +15,12 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::web_socket::{WebSocket, now};
-use crate::{Error, Message, SendError, connection::Event, error::SendErrorReason, message::Encoding};
+use crate::{
+    Error, Message, SendError,
+    connection::Event,
+    error::SendErrorReason,
+    message::{Encoding, Outgoing},
+};
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// Ready once [`try_recv`](Self::try_recv) has something to give; until then writes what is queued, answers Pings,
@@ -142,10 +147,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// As [`Connection::send`](crate::connection::Connection::send), and as if it were closed where the peer takes no
     /// more.
     #[inline]
-    pub fn queue(
-        &mut self,
-        message: impl Into<crate::message::Outgoing>,
-    ) -> Result<(), SendError<crate::message::Outgoing>> {
+    pub fn queue(&mut self, message: impl Into<Outgoing>) -> Result<(), SendError<Outgoing>> {
         if self.lost {
             return Err(SendError::rejected(SendErrorReason::Closed, message.into()));
         }

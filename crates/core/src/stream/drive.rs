@@ -56,11 +56,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         if self.closing.is_some() {
             return self.poll_closing(cx).map_ok(|()| Step::End);
         }
-        // Whatever is queued leaves before this end waits.
-        if let Poll::Ready(Err(_)) = self.poll_write_out(cx) {
-            // The peer takes nothing more, but what it sent before may still be read; reading will tell the end.
-            self.discard_output();
-        }
+        // Whatever is queued leaves before this end waits. Where the peer takes nothing more, what it sent before may still
+        // be read; reading will tell the end.
+        let _ = self.poll_write_queued(cx);
         if self.poll_fill(cx).is_pending() {
             ready!(self.poll_due(cx));
         }

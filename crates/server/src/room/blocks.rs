@@ -149,16 +149,10 @@ impl Block {
     fn until_other(&self, log: &Log, from: usize, reader: Option<SessionId>) -> usize {
         let Some(index) = self.bounds.get(from).and_then(|bound| log.index_of(bound.offset)) else { return from };
         let mut entries = log.from(index).peekable();
-        let is_for = |bound: &Bound| {
-            while entries.next_if(|entry: &&Entry| entry.offset < bound.offset).is_some() {}
+        let bounds = self.bounds[from..].iter().take_while(|bound| {
+            while entries.next_if(|entry| entry.offset < bound.offset).is_some() {}
             entries.peek().is_some_and(|entry| entry.offset == bound.offset && entry.is_for(reader))
-        };
-        from + self.bounds[from..]
-            .iter()
-            .take_while({
-                let mut is_for = is_for;
-                move |bound| is_for(bound)
-            })
-            .count()
+        });
+        from + bounds.count()
     }
 }

@@ -48,6 +48,14 @@ struct PresenceLog {
     variants: Vec<Variant>,
 }
 
+impl PresenceLog {
+    /// Drops what is past `max` events, but for the latest, or older than `oldest`.
+    fn trim(&mut self, max: usize, oldest: Option<Instant>) {
+        self.log.trim(Bounds { count: max.max(1), bytes: usize::MAX }, oldest);
+        self.variants.iter_mut().for_each(|variant| variant.trim(&self.log));
+    }
+}
+
 /// What a member gets next.
 #[derive(Debug)]
 pub(crate) enum Next {
@@ -129,9 +137,7 @@ impl State {
         self.variants.iter_mut().for_each(|variant| variant.trim(&self.log));
         self.idempotency.forget(now, self.options.idempotency_window);
         if let Some(presence) = &mut self.presence {
-            let bounds = Bounds { count: self.options.max_presence_log.max(1), bytes: usize::MAX };
-            presence.log.trim(bounds, oldest);
-            presence.variants.iter_mut().for_each(|variant| variant.trim(&presence.log));
+            presence.trim(self.options.max_presence_log, oldest);
         }
     }
 
@@ -214,9 +220,7 @@ impl State {
         publication.except = about;
         presence.log.append(publication, Instant::now());
         self.version += 1;
-        let bounds = Bounds { count: self.options.max_presence_log.max(1), bytes: usize::MAX };
-        presence.log.trim(bounds, None);
-        presence.variants.iter_mut().for_each(|variant| variant.trim(&presence.log));
+        presence.trim(self.options.max_presence_log, None);
     }
 
     /// A publisher waits at `place`, or at one that it is given; whether it may.
