@@ -47,6 +47,11 @@ pub enum Error {
         /// What is wrong with the answer.
         problem: String,
     },
+    /// The server's answer over HTTP opens or carries no resumable session.
+    NotSession {
+        /// What is wrong with the answer.
+        problem: String,
+    },
     /// permessage-deflate was asked for, and the server did not accept it.
     NoDeflate,
     /// Nothing came for too long.
@@ -101,9 +106,10 @@ impl fmt::Display for Error {
                 write!(f, "the server refused the WebSocket with status {status}")
             }
             Self::Refused { status, body } => {
-                write!(f, "the server refused the WebSocket with status {status}: {body}")
+                write!(f, "the server refused with status {status}: {body}")
             }
             Self::NotWebSocket { problem } => write!(f, "the server does not speak WebSocket: {problem}"),
+            Self::NotSession { problem } => write!(f, "the server has no sessions at this address: {problem}"),
             Self::NoDeflate => f.write_str("the server did not accept permessage-deflate: is it switched on there?"),
             Self::Timeout { waiting_for, after } => {
                 write!(f, "waited {:.1} s for {waiting_for}, and nothing came", after.as_secs_f64())
@@ -135,6 +141,7 @@ impl std::error::Error for Error {
             | Self::Plan { .. }
             | Self::Refused { .. }
             | Self::NotWebSocket { .. }
+            | Self::NotSession { .. }
             | Self::NoDeflate
             | Self::Timeout { .. }
             | Self::NoPorts { .. }

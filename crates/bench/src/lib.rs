@@ -62,8 +62,8 @@ use std::ops::ControlFlow;
 pub use error::Error;
 pub use payload::{Content, payload};
 pub use plan::{
-    ConnectPlan, Deflate, EchoPlan, FanoutPlan, HoldPlan, IdlePlan, MAX_CONNECTIONS, MAX_IN_FLIGHT,
-    MAX_IN_FLIGHT_BYTES, MAX_MESSAGE_SIZE, MAX_RATE, MessageKind, Plan,
+    ACKNOWLEDGE_EVERY, ConnectPlan, Deflate, EchoPlan, FanoutPlan, HoldPlan, IdlePlan, MAX_CONNECTIONS, MAX_IN_FLIGHT,
+    MAX_IN_FLIGHT_BYTES, MAX_MESSAGE_SIZE, MAX_RATE, MessageKind, Plan, Transport,
 };
 pub use report::{
     ClientUse, ConnectReport, EchoReport, Event, FanoutReport, Faults, HoldReport, IdleHold, IdleReport, KernelMemory,
