@@ -53,6 +53,8 @@ mod payload;
 mod plan;
 mod polls;
 mod process;
+pub mod proxy;
+mod random;
 mod report;
 mod seconds;
 mod target;

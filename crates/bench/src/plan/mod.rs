@@ -224,7 +224,7 @@ impl ConnectPlan {
     }
 }
 
-fn bounds(what: &str, value: usize, min: usize, max: usize) -> Result<(), Error> {
+pub(crate) fn bounds(what: &str, value: usize, min: usize, max: usize) -> Result<(), Error> {
     if (min..=max).contains(&value) {
         return Ok(());
     }
