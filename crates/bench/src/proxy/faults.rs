@@ -227,7 +227,7 @@ impl Faults {
         let problem = |problem: String| Err(Error::Plan { problem });
         for shape in &self.shapes {
             if shape.delay.max(shape.jitter) > MAX_DELAY {
-                return problem(format!("a delay or jitter is over an hour: {:?}", shape.delay.max(shape.jitter)));
+                return problem("a delay or jitter is over an hour, the most there may be".into());
             }
             if shape.rate == Some(0) {
                 return problem("a rate of 0 bytes a second passes nothing: a black hole does that".into());
