@@ -35,6 +35,13 @@ pub enum Error {
         /// Why the connection failed.
         source: io::Error,
     },
+    /// The proxy can't listen.
+    Listen {
+        /// Where it was to.
+        address: SocketAddr,
+        /// Why it can't.
+        source: io::Error,
+    },
     /// The server answered the opening handshake with another status than 101.
     Refused {
         /// The HTTP status.
@@ -102,6 +109,15 @@ impl fmt::Display for Error {
                     _ => Ok(()),
                 }
             }
+            Self::Listen { address, source } => {
+                write!(f, "can't listen on {address}")?;
+                f.write_str(match source.kind() {
+                    io::ErrorKind::AddrInUse => ": it is in use; choose another port, or 0 for any free one",
+                    io::ErrorKind::AddrNotAvailable => ": that is not an address of this machine",
+                    io::ErrorKind::PermissionDenied => ": not permitted; choose a port from 1024 on",
+                    _ => "",
+                })
+            }
             Self::Refused { status, body } if body.is_empty() => {
                 write!(f, "the server refused the WebSocket with status {status}")
             }
@@ -135,6 +151,7 @@ impl std::error::Error for Error {
         match self {
             Self::UnknownHost { source, .. }
             | Self::Unreachable { source, .. }
+            | Self::Listen { source, .. }
             | Self::Server { source, .. }
             | Self::Io { source, .. } => Some(source),
             Self::Url { .. }

@@ -257,7 +257,7 @@ pub(super) fn not_http(target: &Target) -> Result<(), Error> {
     Ok(())
 }
 
-fn bounds(what: &str, value: usize, min: usize, max: usize) -> Result<(), Error> {
+pub(crate) fn bounds(what: &str, value: usize, min: usize, max: usize) -> Result<(), Error> {
     if (min..=max).contains(&value) {
         return Ok(());
     }
