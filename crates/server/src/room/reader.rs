@@ -131,7 +131,7 @@ impl Room {
 
 /// A reader without a session.
 fn reader(signal: &Arc<Signal>, encoding: Option<Encoding>, wants_presence: bool) -> Entrant {
-    Entrant { signal: Arc::clone(signal), bit: room_bit(0), encoding, present: None, wants_presence }
+    Entrant { signal: Arc::clone(signal), bit: room_bit(0), encoding, present: None, wants_presence, resumes: false }
 }
 
 impl<T> Reader<T> {

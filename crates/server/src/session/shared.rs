@@ -171,6 +171,7 @@ impl Shared {
             encoding: self.encoding,
             present: Some(Present { session: self.id, identity: self.identity.clone() }),
             wants_presence: true,
+            resumes: false,
         };
         let (index, entered) = enter(entrant)?;
         memberships.insert(Membership { room: room.clone(), index });

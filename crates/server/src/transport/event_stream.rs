@@ -18,7 +18,7 @@ use super::events::{append_gap, position_field};
 use crate::{
     hub::Hub,
     metrics::{Open, Transport},
-    room::{Read, Reader},
+    room::{Read, Reader, Room},
 };
 
 /// How an event stream goes on.
@@ -94,7 +94,8 @@ impl EventStream {
         }
         if let Poll::Ready(read) = reader.poll_read(cx) {
             self.beats_at = now + self.pace.heartbeat;
-            return Poll::Ready(Some(self.on_read(read)));
+            let room = reader.room().clone();
+            return Poll::Ready(Some(self.on_read(&room, read)));
         }
         loop {
             std::task::ready!(self.timer.as_mut().poll(cx));
@@ -114,7 +115,7 @@ impl EventStream {
         }
     }
 
-    fn on_read(&mut self, read: Read) -> Bytes {
+    fn on_read(&mut self, room: &Room, read: Read) -> Bytes {
         match read {
             Read::Encoded { bytes, count } => {
                 self.open.delivered(count, bytes.len());
@@ -122,12 +123,12 @@ impl EventStream {
             }
             Read::Gap(gap) => {
                 let mut out = Vec::new();
-                append_gap(&mut out, gap);
+                append_gap(&mut out, room, gap);
                 out.into()
             }
             Read::Disconnect(gap) => {
                 let mut out = Vec::new();
-                append_gap(&mut out, gap);
+                append_gap(&mut out, room, gap);
                 self.end(out)
             }
         }
