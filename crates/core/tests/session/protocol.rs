@@ -4,7 +4,8 @@ use bowline_core::{
     Message,
     event_stream::{Event, Parser, Piece},
     session::{
-        CURSOR_HEADER, ClientRecord, Cursor, Record, SESSION_HEADER, Secret, ServerRecord, Signal, VERSION, events, websocket,
+        CURSOR_HEADER, ClientRecord, Cursor, Record, SESSION_HEADER, Secret, ServerRecord, Signal, VERSION, events,
+        websocket,
     },
 };
 
@@ -120,7 +121,8 @@ fn messages_on_a_web_socket_are_read_and_written_alike() {
 fn the_tables_have_the_kinds_and_words_of_the_code() {
     let words = |from: &str, to: &str| {
         let section = TEXT.split(from).nth(1).and_then(|rest| rest.split(to).next()).expect("a section");
-        let first_cells = section.lines().filter(|line| line.starts_with("| `")).flat_map(|line| line.split('|').nth(1));
+        let first_cells =
+            section.lines().filter(|line| line.starts_with("| `")).flat_map(|line| line.split('|').nth(1));
         let words = first_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
         words.map(str::to_owned).collect::<Vec<_>>()
     };
