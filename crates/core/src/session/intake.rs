@@ -62,14 +62,11 @@ impl Intake {
         Ok(())
     }
 
-    /// A record without a number came on the carrier. Gives its number if it is new, and `None` for one to be passed over.
-    pub const fn next(&mut self) -> Option<u64> {
+    /// A record without a number came on the carrier. That is never a hole; if it is new, its number is [`last`](Self::last).
+    pub const fn next(&mut self) -> Offered {
         // At most one above `last`, and from 0 on that comes to the end of 64 bits only with as many records.
         self.counted = self.counted.saturating_add(1);
-        match self.offer(self.counted) {
-            Offered::New => Some(self.last),
-            Offered::Duplicate | Offered::Hole => None,
-        }
+        self.offer(self.counted)
     }
 
     /// A record with a number came.

@@ -1,13 +1,14 @@
-//! Sessions that move between transports: the types, machines and codecs of the [protocol](protocol), without I/O.
+//! Sessions that move between transports: the types, machines and codecs of the [`protocol`], without I/O.
 //!
 //! ```text
 //! Ring ──► websocket::encode_record ──► a message ──► websocket::Decoder ──► Intake
 //!      └─► events::append_record    ──► an event  ──► events::read       ──┘
 //! ```
 //!
-//! Each end has a [`Ring`] of what it sent and an [`Intake`] for what it gets; carriers come and go.
+//! Each end is an [`Endpoint`]: a [`Ring`] of what it sent and an [`Intake`] for what it gets; carriers come and go.
 
 mod cursor;
+mod endpoint;
 mod error;
 pub mod events;
 mod id;
@@ -21,6 +22,7 @@ use http::HeaderName;
 
 pub use self::{
     cursor::{Cursor, InvalidCursor, RoomNumber},
+    endpoint::{AttachError, Carrier, Endpoint},
     error::{AheadOfSent, BadRecord, Hole},
     id::{InvalidSessionId, SessionId},
     intake::{ACK_BYTES, ACK_DELAY, ACK_RECORDS, Intake, Offered},
