@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AheadOfSent, Hole, Intake, Offered, Record, Ring, RingBounds};
+use super::{AheadOfSent, Hole, Intake, Kept, Offered, Ring, RingBounds};
 
 /// One end of a session's direct streams, whatever carries them: what it sent, what it got, and which carrier holds.
 ///
@@ -39,7 +39,7 @@ impl Carrier {
     }
 }
 
-impl<R: Record> Endpoint<R> {
+impl<R: Kept> Endpoint<R> {
     /// One end of a new session.
     #[must_use]
     pub fn new(bounds: RingBounds) -> Self {

@@ -32,8 +32,8 @@ use std::{
     time::Instant,
 };
 
-use bowline_core::{Message, session::RoomNumber};
 pub use bowline_core::position::{Epoch, Gap, GapReason, InvalidPosition, Position};
+use bowline_core::{Message, session::RoomNumber};
 use tokio::runtime::Handle;
 
 pub use self::{
@@ -44,16 +44,17 @@ pub use self::{
     publication::{Publication, PublishError, Published},
     reader::{Entry, JoinError, Read, Reader, Start},
 };
-use self::{
-    members::{FAN_OUT_BATCH, Member, NO_PRESENCE, tell},
-    resume::Resume,
-    state::State,
-};
 pub(crate) use self::{
+    encoding::presence_message,
     options::Patterns,
     registry::Rooms,
     seat::Seat,
     state::{Next, SWEEP_INTERVAL},
+};
+use self::{
+    members::{FAN_OUT_BATCH, Member, NO_PRESENCE, tell},
+    resume::Resume,
+    state::State,
 };
 use crate::{metrics::Metrics, session::SessionId, signal::Signal};
 

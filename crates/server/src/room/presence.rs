@@ -36,8 +36,10 @@ impl PresenceEvent {
     /// `{"room":"…","presence":"joined","session":"…","identity":"…"}`, where a session without an identity has `null`.
     #[must_use]
     pub fn to_message(&self, room: &RoomName) -> Message {
-        let member =
-            |present: &Present| Member { session: present.session, identity: present.identity.as_deref().map(str::to_owned) };
+        let member = |present: &Present| Member {
+            session: present.session,
+            identity: present.identity.as_deref().map(str::to_owned),
+        };
         let change = match self {
             Self::Joined(present) => PresenceChange::Joined(member(present)),
             Self::Left(present) => PresenceChange::Left(member(present)),

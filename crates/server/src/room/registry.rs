@@ -35,7 +35,15 @@ pub(crate) struct Rooms {
 impl Rooms {
     pub(crate) fn new(max: usize, patterns: Patterns, metrics: Arc<Metrics>) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, hasher: RandomState::new(), count: AtomicUsize::new(0), next: AtomicU64::new(1), max, patterns, metrics }
+        Self {
+            shards,
+            hasher: RandomState::new(),
+            count: AtomicUsize::new(0),
+            next: AtomicU64::new(1),
+            max,
+            patterns,
+            metrics,
+        }
     }
 
     fn shard(&self, name: &RoomName) -> MutexGuard<'_, HashMap<RoomName, Room>> {

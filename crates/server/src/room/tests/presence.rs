@@ -2,7 +2,7 @@
 
 use bowline_core::Message;
 
-use super::{Ground, name, lenient, numbers};
+use super::{Ground, lenient, name, numbers};
 use crate::{
     room::{Next, PresenceEvent, Present, RoomOptions},
     session::SessionId,
@@ -29,7 +29,8 @@ fn events_are_json_as_documented() {
     let session = SessionId::random();
     let event = PresenceEvent::Joined(Present { session, identity: Some("an\"n".into()) });
     let value: serde_json::Value = serde_json::from_str(&text(&event)).expect("JSON");
-    let expected = serde_json::json!({ "room": "a", "presence": "joined", "session": session.to_string(), "identity": "an\"n" });
+    let expected =
+        serde_json::json!({ "room": "a", "presence": "joined", "session": session.to_string(), "identity": "an\"n" });
     assert_eq!(value, expected);
     assert_eq!(PresenceEvent::Missed.to_message(&name()), Message::text(r#"{"room":"a","presence":"missed"}"#));
 }
