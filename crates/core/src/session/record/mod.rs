@@ -21,7 +21,7 @@ pub(super) mod sealed {
 }
 
 /// A record of one of the two directions: [`ClientRecord`] or [`ServerRecord`].
-pub trait Record: sealed::Sealed + Clone + std::fmt::Debug + Sized {
+pub trait Record: sealed::Sealed + Clone + Eq + std::fmt::Debug {
     /// What goes the same way without a number.
     type Signal: Signal;
     /// Whether publications go that way.
@@ -44,7 +44,7 @@ pub trait Record: sealed::Sealed + Clone + std::fmt::Debug + Sized {
 }
 
 /// What has no number: [`ClientSignal`] or [`ServerSignal`].
-pub trait Signal: sealed::Sealed + Clone + std::fmt::Debug + Sized {
+pub trait Signal: sealed::Sealed + Clone + Eq + std::fmt::Debug {
     /// The event's name.
     fn kind(&self) -> Field<'static>;
 
