@@ -105,6 +105,7 @@ fn signals() -> impl Strategy<Value = ServerSignal> {
     prop_oneof![
         open,
         any::<u64>().prop_map(ServerSignal::Ack),
+        any::<u64>().prop_map(ServerSignal::From),
         gap,
         (texts(), change).prop_map(|(room, change)| ServerSignal::Presence(Presence { room, change })),
         Just(ServerSignal::Superseded),
@@ -176,6 +177,7 @@ proptest! {
     fn signals_of_clients_come_back_from_a_web_socket(direct: u64, rooms in proptest::collection::vec(any::<(u64, u64)>(), 0..9)) {
         let rooms = rooms.into_iter().map(|(number, offset)| (RoomNumber(number), offset)).collect();
         signal_comes_back::<ClientRecord, _>(&ClientSignal::Ack(Cursor { direct, rooms }));
+        signal_comes_back::<ClientRecord, _>(&ClientSignal::From(direct));
     }
 
     #[test]

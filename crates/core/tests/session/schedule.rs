@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bowline_core::session::{
-    ACK_BYTES, ACK_DELAY, ACK_RECORDS, AttachError, ClientRecord, Endpoint, Hole, Intake, Offered, RingBounds,
-    ServerRecord,
+    ACK_BYTES, ACK_DELAY, ACK_RECORDS, AttachError, ClientRecord, ClientSignal, Endpoint, Hole, Intake, Offered,
+    RingBounds, ServerRecord, websocket,
 };
 
 #[test]
@@ -101,8 +101,35 @@ fn what_was_superseded_neither_sends_nor_takes() {
     assert_eq!(server.receive(&new, None), Some(Offered::New));
     assert_eq!(server.receive(&new, Some(3)), Some(Offered::Hole));
     server.ring.ack(1).unwrap();
-    let mut third = server.attach(0, server.intake.last()).unwrap();
+    let mut third = server.attach(server.ring.acked(), server.intake.last()).unwrap();
     assert_eq!((third.sent(), server.poll_send(&mut third)), (1, Some((2, &record("b")))));
+}
+
+/// The client had the answer to a `POST` before it had `open`, which was written before: what `open` says it lacks is gone.
+#[test]
+fn an_end_that_can_not_begin_where_the_other_counts_from_says_so() {
+    let mut client = Endpoint::<ClientRecord>::new(RingBounds::default());
+    let record = |number: u64| ClientRecord::Message(number.to_string().into());
+    (1..=4).for_each(|number| assert_eq!(client.ring.push(record(number)), number));
+    client.ring.ack(3).unwrap();
+    let mut carrier = client.attach(1, 0).unwrap();
+    let from = websocket::encode_signal(&ClientSignal::From(3));
+    let fourth = websocket::encode_record(&record(4));
+    assert_eq!([(); 3].map(|()| client.poll_message(&mut carrier)), [Some(from), Some(fourth), None]);
+    // Over HTTP each has its number, and nothing need be said.
+    let mut carrier = client.attach(1, 0).unwrap();
+    assert_eq!(client.poll_send(&mut carrier), Some((4, &record(4))));
+
+    let mut server = Endpoint::<ServerRecord>::new(RingBounds::default());
+    (1..=3).for_each(|number| assert_eq!(server.intake.offer(number), Offered::New));
+    let carrier = server.attach(0, 1).unwrap();
+    server.handle_from(&carrier, 3).unwrap();
+    assert_eq!((server.receive(&carrier, None), server.intake.last()), (Some(Offered::New), 4));
+    assert_eq!(server.handle_from(&carrier, 5), Err(Hole { last: 4, from: 5 }));
+    // What was superseded says nothing any more.
+    let new = server.attach(0, 4).unwrap();
+    assert_eq!(server.handle_from(&carrier, 1), Ok(()));
+    assert_eq!(server.receive(&new, None), Some(Offered::New));
 }
 
 #[test]
