@@ -221,7 +221,7 @@ fn a_publication_is_a_header_and_a_message_of_a_server() {
     }
     // Behind a header without a text comes a binary message, and none else.
     let header = Message::from("\u{1e}7.1");
-    assert_eq!(decode::<ServerRecord>(&[header.clone()]), Ok(vec![]));
+    assert_eq!(decode::<ServerRecord>(std::slice::from_ref(&header)), Ok(vec![]));
     assert!(decode::<ServerRecord>(&[header.clone(), "x".into()]).is_err());
     assert!(decode::<ServerRecord>(&[header.clone(), header.clone()]).is_err());
     let items = decode::<ServerRecord>(&[header, vec![1].into(), vec![2].into()]).unwrap();
