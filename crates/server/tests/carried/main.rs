@@ -3,6 +3,8 @@
 
 mod comet;
 mod events;
+mod peer;
 mod polls;
 mod support;
+mod ways;
 mod web_socket;
