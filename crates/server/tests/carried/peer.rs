@@ -49,7 +49,7 @@ impl Peer {
     /// Opens a session.
     pub(crate) async fn open(site: &Site, way: Way) -> Self {
         let mut peer = Self {
-            client: Client { site: site.clone(), secret: "new".to_owned(), sent: 0 },
+            client: Client { site: site.clone(), secret: "new".to_owned(), id: None, sent: 0 },
             carrier: Carrier::Poll("/session"),
             open: serde_json::Value::Null,
             direct: 0,
@@ -60,6 +60,7 @@ impl Peer {
         };
         peer.attach(way).await;
         peer.client.secret = peer.open["session"].as_str().expect("a secret").to_owned();
+        peer.client.id = Some(peer.open["id"].as_str().unwrap().parse().unwrap());
         peer
     }
 

@@ -115,11 +115,8 @@ impl Socket {
             return false;
         }
         let Some(taken) = self.ws.try_recv() else { return false };
-        let message = match taken {
-            Ok(Some(message)) => message,
-            // Why it failed is no news to the session, which goes on by another.
-            Ok(None) | Err(_) => return self.end_with(Came::End),
-        };
+        // Why it failed is no news to the session, which goes on by another.
+        let Ok(Some(message)) = taken else { return self.end_with(Came::End) };
         if self.is_deaf {
             return true;
         }
@@ -270,7 +267,7 @@ impl Carried {
                 && given(ends, carrier) < last
                 && let Some(counted) = ends.poll_counted(carrier)
             {
-                queue(ws, counted);
+                queue(ws, &counted);
             }
             // Behind the records, so that who sees it has had those before.
             if let Some(last) = ends.intake.take_ack(Instant::now().into_std()) {
@@ -293,7 +290,7 @@ impl Carried {
         if let Some(closing) = closing.as_mut().filter(|closing| !closing.is_given && ws.may_send()) {
             closing.is_given = true;
             while let Some(counted) = ends.poll_counted(carrier) {
-                queue(ws, counted);
+                queue(ws, &counted);
             }
             ws.start_close(closing.frame.clone());
             let _ = ws.poll_write_queued(cx);
@@ -325,10 +322,10 @@ impl Socket {
     }
 }
 
-fn queue(ws: &mut WebSocket<Io>, counted: Counted<'_, Sent>) {
+fn queue(ws: &mut WebSocket<Io>, counted: &Counted<'_, Sent>) {
     drop(match counted {
         Counted::Record(sent) => ws.queue(sent.to_message()),
-        Counted::From(number) => ws.queue(encode_signal(&ServerSignal::From(number))),
+        Counted::From(number) => ws.queue(encode_signal(&ServerSignal::From(*number))),
     });
 }
 
