@@ -138,6 +138,14 @@ impl Peer {
         }
     }
 
+    /// The next one, of whatever kind; nothing before it counts.
+    pub(crate) async fn signal(&mut self) -> Event {
+        match self.waiting.pop_front() {
+            Some(event) => event,
+            None => self.read().await,
+        }
+    }
+
     /// The data of the next one.
     pub(crate) async fn data(&mut self) -> String {
         self.next().await.data
