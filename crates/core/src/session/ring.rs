@@ -7,7 +7,8 @@ use super::{AheadOfSent, Record};
 /// How much a [`Ring`] holds at most: by default 1,024 records and 256 KiB of payload ([`Record::size`]).
 ///
 /// Where either is reached the sender waits; nothing is dropped. One record always fits, whatever its size: so a ring's worst
-/// is the larger of `bytes` and one message. It can't be turned off, but `usize::MAX` comes to that.
+/// is the larger of `bytes` and one message, and up to 96 bytes for each of twice `records`, since it grows by doubling. It
+/// can't be turned off, but `usize::MAX` comes to that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RingBounds {
     /// The most records.
@@ -84,8 +85,8 @@ impl<R: Kept> Ring<R> {
     /// Whether there is room for one more of `size` bytes.
     #[must_use]
     pub fn has_room(&self, size: usize) -> bool {
-        let fits = self.records.len() < self.bounds.records && size <= self.bounds.bytes.saturating_sub(self.bytes);
-        fits || self.is_empty()
+        let fits = self.bytes.saturating_add(size) <= self.bounds.bytes;
+        self.is_empty() || (fits && self.records.len() < self.bounds.records)
     }
 
     /// Adds a record and gives its number; whoever calls it has asked [`has_room`](Self::has_room). It goes past the bounds
@@ -119,8 +120,9 @@ impl<R: Kept> Ring<R> {
 
     /// The records after `number` that are kept, in order, with their numbers.
     pub fn after(&self, number: u64) -> impl Iterator<Item = (u64, &R)> {
-        let from = number.max(self.acked);
-        let skipped = usize::try_from(from - self.acked).unwrap_or(usize::MAX).min(self.records.len());
+        let from = number.clamp(self.acked, self.last());
+        // As many as there are at most.
+        let skipped = usize::try_from(from - self.acked).unwrap_or(self.records.len());
         (from + 1..).zip(self.records.range(skipped..))
     }
 }
