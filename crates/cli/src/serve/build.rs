@@ -27,6 +27,7 @@ pub(super) fn hub(settings: &Settings) -> Result<Hub, Failure> {
         .connection(connection(settings)?)
         .max_rooms(settings.limits.max_rooms.0)
         .max_sessions(settings.limits.max_sessions.0)
+        .flush_timeout(settings.limits.flush_timeout.0)
         .room_options("*", room(&settings.room_defaults));
     let hub = match session_rate(&settings.limits) {
         Some(rate) => hub.session_rate(rate),

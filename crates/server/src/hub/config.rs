@@ -1,6 +1,6 @@
 //! How a hub behaves.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bowline_core::{Message, connection::Config};
 
@@ -25,6 +25,7 @@ pub(crate) struct HubConfig {
     pub(crate) max_rooms_per_session: usize,
     pub(crate) max_sessions: usize,
     pub(crate) outbox: OutboxBounds,
+    pub(crate) flush_timeout: Duration,
     pub(crate) rate: Option<RateLimit>,
     pub(crate) gap_message: GapMessage,
 }
@@ -39,6 +40,7 @@ impl Default for HubConfig {
             max_rooms_per_session: 128,
             max_sessions: 1_000_000,
             outbox: OutboxBounds { count: 1_024, bytes: 256 << 10, overflow: Overflow::DropNewest },
+            flush_timeout: Duration::from_secs(30),
             rate: None,
             gap_message: gap_as_json,
         }
@@ -129,6 +131,16 @@ impl HubBuilder {
     #[must_use]
     pub const fn overflow(mut self, overflow: Overflow) -> Self {
         self.config.outbox.overflow = overflow;
+        self
+    }
+
+    /// Bounds how long a session that is to be closed may take over what it was sent and published before. Default 30 s: at
+    /// the outbox's 256 KiB, that is a client of 70 kbit/s; `write_timeout` is sooner where it takes nothing at all. Past it the
+    /// connection is dropped without a Close. Costs a timer while it runs; what it bounds is what waits for the session.
+    /// `Duration::MAX` turns it off: then a client that takes a byte now and then puts its Close off for as long as it likes.
+    #[must_use]
+    pub const fn flush_timeout(mut self, timeout: Duration) -> Self {
+        self.config.flush_timeout = timeout;
         self
     }
 

@@ -19,6 +19,7 @@ use std::{
 };
 
 use bowline_core::{CloseCode, CloseFrame, connection::Ended, stream::WebSocket};
+use tokio::time::{Sleep, sleep};
 use tracing::Span;
 
 use crate::{
@@ -58,7 +59,7 @@ struct Work {
     /// The close was begun, so that what still waits can't be sent.
     is_closing: bool,
     /// What to close with once nothing waits any more.
-    close: Option<Box<CloseFrame>>,
+    close: Option<Box<Leaving>>,
     /// `None` once it has returned.
     handler: Option<HandlerFuture>,
     /// Why this end closed, if it did so first.
@@ -69,6 +70,23 @@ struct Work {
     held: Held,
     /// What the handler's log lines stand in.
     span: Option<Box<Span>>,
+}
+
+/// A close that waits until what came before it is written.
+struct Leaving {
+    frame: CloseFrame,
+    /// When it has waited long enough. Not set where it needn't wait at all.
+    overdue: Option<Pin<Box<Sleep>>>,
+}
+
+impl Leaving {
+    fn with(frame: CloseFrame) -> Box<Self> {
+        Box::new(Self { frame, overdue: None })
+    }
+
+    fn poll_overdue(&mut self, timeout: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        self.overdue.get_or_insert_with(|| Box::pin(sleep(timeout))).as_mut().poll(cx)
+    }
 }
 
 /// What a session's connection holds for as long as it lives.
@@ -117,7 +135,7 @@ impl Work {
             && let Some(frame) = shared.take_close()
         {
             self.because(if shared.hub.is_ready() { Disconnect::Application } else { Disconnect::Drain });
-            self.close.get_or_insert(frame);
+            self.close.get_or_insert_with(|| Leaving::with(*frame));
         }
         if bits & ABORT != 0 {
             self.because(if shared.hub.is_ready() { Disconnect::Application } else { Disconnect::Drain });
@@ -153,7 +171,7 @@ impl Work {
         drop(catch_unwind(AssertUnwindSafe(|| drop(handler))));
         // What the handler closed with counts before how it ended.
         let closed = shared.take_close();
-        self.close.get_or_insert_with(|| closed.unwrap_or_else(|| Box::new(frame)));
+        self.close.get_or_insert_with(|| Leaving::with(closed.map_or(frame, |closed| *closed)));
     }
 
     /// Remembers why this end closes, for the first reason there is.
@@ -176,6 +194,11 @@ impl Work {
         count_received(shared, wire);
         let Some(ws) = &mut wire.ws else { return Turn::Over };
         let is_done = self.write(shared, ws, cx);
+        let timeout = shared.hub.config().flush_timeout;
+        if self.close.as_mut().is_some_and(|close| close.poll_overdue(timeout, cx).is_ready()) {
+            wire.abort();
+            return Turn::Over;
+        }
         if wire.wake_writers(&shared.handler_waker) {
             return Turn::Handler;
         }
@@ -234,15 +257,15 @@ impl Work {
                 break;
             }
         }
-        if let Some(frame) = self.close.take() {
+        if let Some(leaving) = self.close.take() {
             self.seal(shared);
             // What was put there just before has yet to tell of itself, and is sent first.
             if shared.outbox().is_empty() {
                 self.is_closing = true;
-                ws.start_close(*frame);
+                ws.start_close(leaving.frame);
                 let _ = ws.poll_write_queued(cx);
             } else {
-                self.close = Some(frame);
+                self.close = Some(leaving);
             }
         }
         true
@@ -302,7 +325,7 @@ impl Work {
                 Next::Disconnect(_) => {
                     self.unread = 0;
                     self.because(Disconnect::Slow);
-                    self.close = Some(Box::new(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "slow consumer")));
+                    self.close = Some(Leaving::with(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "slow consumer")));
                     return;
                 }
             }

@@ -156,6 +156,8 @@ settings! {
         max_write_buffer ("max-write-buffer"): Size = Size(Limits::default().get_max_write_buffer());
         /// Longest time that a peer may take nothing of what is to be written
         write_timeout ("write-timeout"): OrOff = kind::Time(Limits::default().get_write_timeout());
+        /// Longest time over which a peer that is to be closed may take what waits for it; a slower one is dropped
+        flush_timeout ("flush-timeout"): OrOff = kind::Time(Duration::from_secs(30));
         /// Longest wait for the peer's half of a closing handshake
         close_timeout ("close-timeout"): Bounded = kind::Time(Limits::default().get_close_timeout());
         /// Largest head of a request; a larger one gets 431
