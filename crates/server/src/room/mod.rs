@@ -46,6 +46,7 @@ pub use self::{
 };
 use self::{
     members::{FAN_OUT_BATCH, Member, NO_PRESENCE, tell},
+    publication::Rejected,
     state::State,
 };
 pub(crate) use self::{
@@ -141,7 +142,7 @@ impl Room {
     /// # Errors
     /// See [`PublishError`]: nobody gets it then.
     pub fn broadcast(&self, publication: impl Into<Publication>) -> Result<Published, PublishError> {
-        self.append(&mut self.state(), publication.into())
+        self.append(&mut self.state(), publication.into()).map_err(|rejected| rejected.error)
     }
 
     /// Publishes to all members but one, as a rule the one that it comes from.
@@ -160,19 +161,27 @@ impl Room {
     /// # Cancel safety
     /// Cancel safe: dropped while it waits, nothing is published.
     pub async fn publish(&self, publication: impl Into<Publication>) -> Result<Published, PublishError> {
-        let publication = publication.into();
+        let mut publication = Some(publication.into());
         let mut waiting = Waiting { room: self, place: None };
         poll_fn(|cx| {
+            // It is there as long as this waits.
+            let Some(next) = publication.take() else { return Poll::Pending };
             let mut state = self.state();
-            match self.append(&mut state, publication.clone()) {
-                Err(PublishError::Backpressure) if state.wait(&mut waiting.place, cx.waker()) => Poll::Pending,
-                done => Poll::Ready(done),
+            match self.append(&mut state, next) {
+                Ok(published) => Poll::Ready(Ok(published)),
+                Err(Rejected { error: PublishError::Backpressure, publication: next })
+                    if state.wait(&mut waiting.place, cx.waker()) =>
+                {
+                    publication = Some(*next);
+                    Poll::Pending
+                }
+                Err(rejected) => Poll::Ready(Err(rejected.error)),
             }
         })
         .await
     }
 
-    fn append(&self, state: &mut State, publication: Publication) -> Result<Published, PublishError> {
+    fn append(&self, state: &mut State, publication: Publication) -> Result<Published, Rejected> {
         let bytes = publication.message.len();
         let published = state.publish(publication, Instant::now())?;
         let handles = &self.0.metrics.handles;

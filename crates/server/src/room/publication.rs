@@ -101,6 +101,14 @@ pub enum PublishError {
     KeyTooLong,
 }
 
+/// A publication that comes back, so that whoever waits need not hold another.
+#[derive(Debug)]
+pub(super) struct Rejected {
+    pub(super) error: PublishError,
+    /// Boxed, because that is rare.
+    pub(super) publication: Box<Publication>,
+}
+
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

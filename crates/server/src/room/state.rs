@@ -18,6 +18,7 @@ use super::{
     log::{Bounds, Log},
     members::{Member, NO_PRESENCE},
     presence::{PresenceEvent, Present},
+    publication::Rejected,
 };
 
 /// The log, who reads it, and from where.
@@ -96,22 +97,13 @@ impl State {
         Bounds { count: self.options.log_count(), bytes: self.options.max_log_bytes }
     }
 
-    /// Appends a publication.
-    pub(super) fn publish(&mut self, publication: Publication, now: Instant) -> Result<Published, PublishError> {
-        publication.check()?;
-        if let Some(key) = publication.idempotency_key.as_deref()
-            && let Some(offset) = self.idempotency.find(key, now, self.options.idempotency_window)
-        {
-            return Ok(Published { position: self.log.place(offset), duplicate: true });
+    /// Appends a publication, unless that was done before.
+    pub(super) fn publish(&mut self, mut publication: Publication, now: Instant) -> Result<Published, Rejected> {
+        match self.find(&publication, now) {
+            Ok(None) => {}
+            Ok(Some(offset)) => return Ok(Published { position: self.log.place(offset), duplicate: true }),
+            Err(error) => return Err(Rejected { error, publication: Box::new(publication) }),
         }
-        let len = publication.message.len();
-        if len > self.options.max_log_bytes {
-            return Err(PublishError::TooLarge { max: self.options.max_log_bytes });
-        }
-        if self.options.slow_consumer == SlowConsumer::Backpressure && self.is_in_the_way(len) {
-            return Err(PublishError::Backpressure);
-        }
-        let mut publication = publication;
         let key = publication.idempotency_key.take();
         let offset = self.log.append(publication, now);
         if let Some(key) = key {
@@ -120,6 +112,24 @@ impl State {
         self.version += 1;
         self.trim(now);
         Ok(Published { position: self.log.place(offset), duplicate: false })
+    }
+
+    /// Where it is, if it was published before; or why it can't be published now.
+    fn find(&mut self, publication: &Publication, now: Instant) -> Result<Option<u64>, PublishError> {
+        publication.check()?;
+        if let Some(key) = publication.idempotency_key.as_deref()
+            && let Some(offset) = self.idempotency.find(key, now, self.options.idempotency_window)
+        {
+            return Ok(Some(offset));
+        }
+        let len = publication.message.len();
+        if len > self.options.max_log_bytes {
+            return Err(PublishError::TooLarge { max: self.options.max_log_bytes });
+        }
+        if self.options.slow_consumer == SlowConsumer::Backpressure && self.is_in_the_way(len) {
+            return Err(PublishError::Backpressure);
+        }
+        Ok(None)
     }
 
     /// Whether a publication would have to go for one of `len` bytes though a member has not got it.

@@ -35,7 +35,7 @@ impl Ground {
     }
 
     fn say(&mut self, publication: impl Into<Publication>) -> Result<Published, PublishError> {
-        self.state.publish(publication.into(), self.now)
+        self.state.publish(publication.into(), self.now).map_err(|rejected| rejected.error)
     }
 
     /// Publishes each number of the range as a text of its own.
