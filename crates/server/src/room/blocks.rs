@@ -40,7 +40,7 @@ struct Block {
 #[derive(Clone, Copy, Debug)]
 struct Bound {
     offset: u64,
-    end: u32,
+    end: usize,
 }
 
 /// Consecutive publications for a reader.
@@ -119,8 +119,7 @@ fn encode(encoding: Encoding, log: &Log, offset: u64, until: u64) -> Block {
             break;
         }
         for_all &= entry.is_for_all();
-        let Ok(len) = u32::try_from(bytes.len()) else { break };
-        bounds.push(Bound { offset: entry.offset, end: len });
+        bounds.push(Bound { offset: entry.offset, end: bytes.len() });
         end = entry.offset + 1;
     }
     Block { first: offset, end, bytes: bytes.into(), bounds: bounds.into(), for_all }
@@ -140,9 +139,9 @@ impl Block {
             if self.for_all && !log.has_superseded() { self.bounds.len() } else { self.until_other(log, from, reader) };
         let end = to.checked_sub(1).map_or(start, |last| self.bounds[last].end.max(start));
         let next = if to == self.bounds.len() { self.end } else { self.bounds[to].offset };
-        #[expect(clippy::cast_possible_truncation, reason = "a block has at most as many entries as a u32 has bytes")]
+        #[expect(clippy::cast_possible_truncation, reason = "an entry has a byte, and a block of several 64 KiB at most")]
         let count = (to - from) as u32;
-        Run { bytes: self.bytes.slice(start as usize..end as usize), count, next }
+        Run { bytes: self.bytes.slice(start..end), count, next }
     }
 
     /// The first entry from `from` on that `reader` doesn't get.
