@@ -139,7 +139,10 @@ impl Block {
             if self.for_all && !log.has_superseded() { self.bounds.len() } else { self.until_other(log, from, reader) };
         let end = to.checked_sub(1).map_or(start, |last| self.bounds[last].end.max(start));
         let next = if to == self.bounds.len() { self.end } else { self.bounds[to].offset };
-        #[expect(clippy::cast_possible_truncation, reason = "an entry has a byte, and a block of several 64 KiB at most")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "an entry has a byte, and a block of several 64 KiB at most"
+        )]
         let count = (to - from) as u32;
         Run { bytes: self.bytes.slice(start..end), count, next }
     }

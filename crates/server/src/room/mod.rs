@@ -81,15 +81,10 @@ impl fmt::Debug for Room {
 }
 
 impl Room {
-    fn new(
-        name: RoomName,
-        options: Arc<RoomOptions>,
-        registry: Weak<Rooms>,
-        runtime: Option<Handle>,
-        metrics: &Arc<Metrics>,
-    ) -> Self {
-        let state = Mutex::new(State::new(options, Instant::now()));
-        Self(Arc::new(Inner { name, state, registry, runtime, metrics: Arc::clone(metrics) }))
+    fn new(name: RoomName, options: Arc<RoomOptions>, registry: &Arc<Rooms>, runtime: Option<Handle>) -> Self {
+        let state = Mutex::new(State::new(options, registry.max_message_size, Instant::now()));
+        let metrics = Arc::clone(&registry.metrics);
+        Self(Arc::new(Inner { name, state, registry: Arc::downgrade(registry), runtime, metrics }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

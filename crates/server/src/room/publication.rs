@@ -92,9 +92,10 @@ pub enum PublishError {
     /// The room pushes back ([`SlowConsumer::Backpressure`](super::SlowConsumer::Backpressure)): its log is full of what
     /// some member has not got yet. Try again later, or wait with [`Room::publish`](super::Room::publish).
     Backpressure,
-    /// The message is larger than the room's log may be (`max_log_bytes`).
+    /// The message is larger than the room's log may be (`max_log_bytes`), and than what a client may send
+    /// (`max_message_size`).
     TooLarge {
-        /// `max_log_bytes`.
+        /// The larger of the two.
         max: usize,
     },
     /// A key is over [`Publication::MAX_KEY`] bytes.
@@ -115,7 +116,9 @@ impl fmt::Display for PublishError {
             Self::Backpressure => {
                 f.write_str("the room is full of what a slow member has not got yet; try again later")
             }
-            Self::TooLarge { max } => write!(f, "the message is over the room's max_log_bytes ({max} bytes)"),
+            Self::TooLarge { max } => {
+                write!(f, "the message is over {max} bytes, the larger of max_log_bytes and max_message_size")
+            }
             Self::KeyTooLong => write!(f, "a key is over {} bytes", Publication::MAX_KEY),
         }
     }

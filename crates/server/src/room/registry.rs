@@ -13,7 +13,7 @@ use std::{
 use tokio::runtime::Handle;
 
 use super::{Patterns, Room, RoomName};
-use crate::metrics::Metrics;
+use crate::{hub::HubConfig, metrics::Metrics};
 
 /// So that two threads rarely want the same lock; a power of two.
 const SHARDS: usize = 32;
@@ -26,13 +26,22 @@ pub(crate) struct Rooms {
     count: AtomicUsize,
     max: usize,
     patterns: Patterns,
+    /// What a client may send, and every room takes.
+    pub(super) max_message_size: usize,
     pub(super) metrics: Arc<Metrics>,
 }
 
 impl Rooms {
-    pub(crate) fn new(max: usize, patterns: Patterns, metrics: Arc<Metrics>) -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, hasher: RandomState::new(), count: AtomicUsize::new(0), max, patterns, metrics }
+    pub(crate) fn new(config: &HubConfig, metrics: Arc<Metrics>) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            count: AtomicUsize::new(0),
+            max: config.max_rooms,
+            patterns: config.patterns.clone(),
+            max_message_size: config.connection.get_limits().get_max_message_size(),
+            metrics,
+        }
     }
 
     fn shard(&self, name: &RoomName) -> MutexGuard<'_, HashMap<RoomName, Room>> {
@@ -51,7 +60,7 @@ impl Rooms {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < self.max).then_some(count + 1))
             .ok()?;
         let options = Arc::clone(self.patterns.of(name.as_str()));
-        let room = Room::new(name.clone(), options, Arc::downgrade(self), runtime.cloned(), &self.metrics);
+        let room = Room::new(name.clone(), options, self, runtime.cloned());
         shard.insert(name, room.clone());
         self.metrics.handles.rooms.add(1);
         Some(room)

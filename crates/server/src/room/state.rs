@@ -25,6 +25,8 @@ use super::{
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) options: Arc<RoomOptions>,
+    /// The most bytes of a publication.
+    max_len: usize,
     pub(super) log: Log,
     /// Events of presence, whose messages are their wire form.
     presence: Option<Box<PresenceLog>>,
@@ -75,7 +77,8 @@ pub(crate) enum Next {
 }
 
 impl State {
-    pub(super) fn new(options: Arc<RoomOptions>, now: Instant) -> Self {
+    /// A publication of `max_message_size` finds room in the log, alone if need be.
+    pub(super) fn new(options: Arc<RoomOptions>, max_message_size: usize, now: Instant) -> Self {
         let presence =
             options.presence.then(|| Box::new(PresenceLog { log: Log::of_presence(), variants: Vec::new() }));
         Self {
@@ -89,6 +92,7 @@ impl State {
             teller: None,
             empty_since: Some(now),
             is_gone: false,
+            max_len: options.max_log_bytes.max(max_message_size),
             options,
         }
     }
@@ -123,8 +127,8 @@ impl State {
             return Ok(Some(offset));
         }
         let len = publication.message.len();
-        if len > self.options.max_log_bytes {
-            return Err(PublishError::TooLarge { max: self.options.max_log_bytes });
+        if len > self.max_len {
+            return Err(PublishError::TooLarge { max: self.max_len });
         }
         if self.options.slow_consumer == SlowConsumer::Backpressure && self.is_in_the_way(len) {
             return Err(PublishError::Backpressure);

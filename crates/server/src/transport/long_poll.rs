@@ -24,8 +24,8 @@ pub(crate) struct Answer {
     pub(crate) position: Position,
 }
 
-/// Waits for something to read, at most so long, and takes what is there: at most some 320 KiB, the rest is for the
-/// next poll. The room's log is the answer's buffer, so an answer that is lost loses nothing: the client asks again
+/// Waits for something to read, at most so long, and takes what is there: at most some 320 KiB, or 256 KiB and a single
+/// publication that is larger; the rest is for the next poll. The room's log is the answer's buffer, so an answer that is lost loses nothing: the client asks again
 /// with the same position.
 ///
 /// # Cancel safety

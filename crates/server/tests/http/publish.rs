@@ -65,10 +65,16 @@ async fn the_same_key_publishes_once() {
 #[tokio::test]
 async fn a_body_of_1_mib_passes_and_one_byte_more_is_413() {
     const MIB: usize = 1 << 20;
-    let options = RoomOptions::default().max_log_bytes(2 * MIB);
-    let server = Server::hub(&hub(options)).await;
+    let hub = hub(RoomOptions::default());
+    let server = Server::hub(&hub).await;
+    let mut reader = room(&hub, "a").subscribe(Start::Newest).unwrap();
     for (len, status) in [(MIB - 1, 200), (MIB, 200), (MIB + 1, 413)] {
         assert_eq!(server.ask("POST", "/rooms/a", &[], vec![b'x'; len]).await.status, status, "{len}");
+        let came = reader.try_read().map(|entry| match entry {
+            Entry::Publication(_, message) => message.len(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(came, (status == 200).then_some(len));
     }
 }
 
@@ -130,11 +136,13 @@ async fn past_its_rate_an_address_is_429() {
 
 #[tokio::test]
 async fn what_the_room_does_not_take_is_told() {
-    let hub = hub(RoomOptions::default().max_log_bytes(4));
+    let pushes_back = RoomOptions::default().slow_consumer(SlowConsumer::Backpressure);
+    let hub = hub(pushes_back.max_log_count(1).max_waiting_publishers(0));
     let server = Server::hub(&hub).await;
-    assert_eq!(server.ask("POST", "/rooms/a", &[], "1234").await.status, 200);
-    let answer = server.ask("POST", "/rooms/a", &[], "12345").await;
-    assert_eq!(answer.status, 413, "{}", answer.text());
+    let _slow = room(&hub, "a").subscribe(Start::Newest).unwrap();
+    assert_eq!(server.ask("POST", "/rooms/a", &[], "1").await.status, 200);
+    let answer = server.ask("POST", "/rooms/a", &[], "2").await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{}", answer.text());
 }
 
 #[tokio::test]

@@ -220,7 +220,7 @@ settings! {
         slow_consumer ("room-slow-consumer"): Slow = Slow::default();
         /// Most publications in a room's log
         max_log_count ("room-max-log-count"): Count<1> = Count(1_024);
-        /// Most bytes in a room's log; a larger publication is refused
+        /// Most bytes in a room's log, besides a single publication that is larger
         max_log_bytes ("room-max-log-bytes"): Size = Size(256 << 10);
         /// Longest time that a publication stays in the log
         max_log_age ("room-max-log-age"): OrOff = kind::Time(Duration::from_secs(300));

@@ -30,8 +30,13 @@ struct Ground {
 
 impl Ground {
     fn new(options: RoomOptions) -> Self {
+        Self::taking(0, options)
+    }
+
+    /// Where clients may send messages of so many bytes.
+    fn taking(max_message_size: usize, options: RoomOptions) -> Self {
         let now = Instant::now();
-        Self { state: State::new(Arc::new(options), now), now }
+        Self { state: State::new(Arc::new(options), max_message_size, now), now }
     }
 
     fn say(&mut self, publication: impl Into<Publication>) -> Result<Published, PublishError> {
