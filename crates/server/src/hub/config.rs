@@ -162,7 +162,9 @@ impl HubBuilder {
         self
     }
 
-    /// The hub. Within a runtime of tokio it sweeps its rooms every five seconds, and lets big fan-outs yield.
+    /// The hub. Within a runtime of tokio it sweeps its rooms every five seconds, and lets big fan-outs yield. The runtime
+    /// must have its timers (`enable_time`): without them the task that sweeps panics, and what is too old goes only when
+    /// something is published, as it does without a runtime; and no session can be served.
     #[must_use]
     pub fn build(self) -> Hub {
         Hub::new(self.config)
