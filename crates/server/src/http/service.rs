@@ -50,9 +50,13 @@ use crate::{
 /// - `POST /rooms/{room}`: publishes the body, with `Content-Type: application/octet-stream` as bytes, else as text; with
 ///   an `Idempotency-Key` once. The answer is JSON, `{"position":"…","duplicate":false}`.
 ///
-/// All have one cursor, the `id` of an event: `Last-Event-ID`, or `since` in the query, goes on after it; else `history`
-/// is how many of the room's latest publications come first. A WebSocket is opened by HTTP/1.1's upgrade or HTTP/2's
-/// extended CONNECT (RFC 8441). Errors have a text that says what to do.
+/// All have one kind of position, the `id` of an event: `Last-Event-ID`, or `since` in the query, goes on after it; else
+/// `history` is how many of the room's latest publications come first. An event stream that isn't asked from a position begins
+/// with an `id` without an event, so that whoever loses it before the first publication misses nothing: browsers remember it
+/// (HTML Standard, "dispatch the event", step 1). A client that drops an `id` without data, as the package `eventsource` of npm
+/// does, goes on with what comes after it is back; one that must not miss that polls once, and gives the position as `since`.
+///
+/// A WebSocket is opened by HTTP/1.1's upgrade or HTTP/2's extended CONNECT (RFC 8441). Errors have a text that says what to do.
 #[derive(Clone)]
 pub struct HubService(Arc<Inner>);
 
