@@ -81,7 +81,7 @@ impl Server {
 
     /// Bounds the connections that are open at a time, upgraded ones included. Default: the soft limit on open files
     /// less 128, or three quarters of it where it is under 512, so that `accept` never fails for want of a descriptor;
-    /// see [`descriptors::raise_limit`]. More is cut to that. Past it new ones wait, one a socket accepted, the others
+    /// see [`descriptors::raise_max`]. More is cut to that. Past it new ones wait, one a socket accepted, the others
     /// in the kernel's queue of 4,096. Worst-case memory: this times that of a connection, some 10 KiB in HTTP/1 and
     /// 1 MiB in HTTP/2 if a peer fills its windows, besides what the service holds for its 128 streams. It can't be turned off.
     pub fn max_connections(mut self, max: u32) -> Self {

@@ -1,10 +1,10 @@
 //! Rooms: logs of publications that members read from where they stand.
 //!
 //! ```text
-//! broadcast ──► log (entries by offset) ──► blocks (encoded once a variant, lazily) ──► cursor × N ──► one write each
+//! broadcast ──► log (entries by offset) ──► blocks (encoded once a variant, lazily) ──► position × N ──► one write each
 //! ```
 //!
-//! A member holds a cursor and no queue. To be slow is to fall off the end of the log; the room's [`SlowConsumer`] policy
+//! A member holds a position and no queue. To be slow is to fall off the end of the log; the room's [`SlowConsumer`] policy
 //! says what comes of it, and the member is told of it by one [`Gap`].
 
 mod blocks;
