@@ -1,6 +1,9 @@
 //! `/rooms/{room}` without a WebSocket: event stream, long poll, and publishing.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bowline_core::{Message, Utf8Bytes, event_stream};
 use bytes::Bytes;
@@ -90,9 +93,11 @@ impl Inner {
             .take_post(request, bytes.len(), Instant::now())
             .inspect_err(|_| self.hub.metrics().handles.rate_limited.of(Limited::Post).increment(1))?;
         let mut publication = Publication::new(message(&request.headers, bytes)?);
-        if let Some(key) = key {
-            publication = publication.idempotency_key(key);
-        }
+        publication = match (key, &grant.identity) {
+            (Some(key), Some(identity)) => publication.idempotency_key_of(Arc::clone(identity), key),
+            (Some(key), None) => publication.idempotency_key(key),
+            (None, _) => publication,
+        };
         let room = self.with_room(&name, |room| Ok(room.clone()))?;
         // Dropped while it waits, nothing is published.
         let published = match timeout(PUBLISH_TIMEOUT, room.publish(publication)).await {

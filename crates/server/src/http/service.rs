@@ -48,7 +48,8 @@ use crate::{
 /// - `GET /rooms/{room}` else: a long poll, held for `wait` seconds (at most 25, default 0) until there is something. The
 ///   answer is an event stream that ends, or 204 if nothing came; `Bowline-Position` says from where to ask on.
 /// - `POST /rooms/{room}`: publishes the body, with `Content-Type: application/octet-stream` as bytes, else as text; with
-///   an `Idempotency-Key` once. The answer is JSON, `{"position":"…","duplicate":false}`.
+///   an `Idempotency-Key` once, whose keys are those of the identity that `authorize` found, and else shared by all. The
+///   answer is JSON, `{"position":"…","duplicate":false}`.
 ///
 /// All have one kind of position, the `id` of an event: `Last-Event-ID`, or `since` in the query, goes on after it; else
 /// `history` is how many of the room's latest publications come first. An event stream that isn't asked from a position begins

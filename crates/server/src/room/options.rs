@@ -87,7 +87,7 @@ room_options! {
     max_presence_log: usize = 1_024;
 
     /// Bounds the idempotency keys that are remembered. Default 1,024. Past it the oldest is forgotten, and a repetition
-    /// counts as new. Worst-case memory: 350 B each. 0 turns it off.
+    /// counts as new. Worst-case memory: 350 B each, and who published it. 0 turns it off.
     max_idempotency_keys: usize = 1_024;
 
     /// Bounds how long an idempotency key is remembered: as long, or until the room vanishes and its log with it

@@ -108,10 +108,10 @@ impl State {
             Ok(Some(offset)) => return Ok(Published { position: self.log.place(offset), duplicate: true }),
             Err(error) => return Err(Rejected { error, publication: Box::new(publication) }),
         }
-        let key = publication.idempotency_key.take();
+        let attempt = publication.attempt.take();
         let offset = self.log.append(publication, now);
-        if let Some(key) = key {
-            self.idempotency.add(key, offset, now, self.options.max_idempotency_keys);
+        if let Some(attempt) = attempt {
+            self.idempotency.add(attempt, offset, now, self.options.max_idempotency_keys);
         }
         self.version += 1;
         self.trim(now);
@@ -121,8 +121,8 @@ impl State {
     /// Where it is, if it was published before; or why it can't be published now.
     fn find(&mut self, publication: &Publication, now: Instant) -> Result<Option<u64>, PublishError> {
         publication.check()?;
-        if let Some(key) = publication.idempotency_key.as_deref()
-            && let Some(offset) = self.idempotency.find(key, now, self.options.idempotency_window)
+        if let Some(attempt) = &publication.attempt
+            && let Some(offset) = self.idempotency.find(attempt, now, self.options.idempotency_window)
         {
             return Ok(Some(offset));
         }

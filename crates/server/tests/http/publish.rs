@@ -2,7 +2,7 @@
 
 use bowline_core::{Limits, Message, connection::Config};
 use bowline_server::{
-    http::{Guards, RateLimit},
+    http::{Grant, Guards, RateLimit, RequestExt as _},
     room::{Entry, RoomOptions, SlowConsumer, Start},
 };
 use tokio::{
@@ -59,6 +59,23 @@ async fn the_same_key_publishes_once() {
         (&[key[0], key[0]], 400),
     ] {
         assert_eq!(server.ask("POST", "/rooms/a", keys, "x").await.status, status, "{keys:?}");
+    }
+}
+
+/// As far as `authorize` tells who they are.
+#[tokio::test]
+async fn the_same_key_of_two_identities_publishes_twice() {
+    let guards = Guards::new().authorize(|request| async move {
+        Ok(request.bearer_token().map_or_else(Grant::new, |token| Grant::new().identity(token)))
+    });
+    let server = Server::guarded(&hub(RoomOptions::default()), guards).await;
+    for who in [Some("Bearer ann"), Some("Bearer ben"), None] {
+        let mut headers = vec![("idempotency-key", "k-1")];
+        headers.extend(who.map(|who| ("authorization", who)));
+        for duplicate in [false, true] {
+            let answer = server.ask("POST", "/rooms/a", &headers, "x").await.json();
+            assert_eq!(answer["duplicate"], duplicate, "{who:?}");
+        }
     }
 }
 
