@@ -8,10 +8,14 @@ use std::{
 };
 
 use bowline_core::handshake::Refusal;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::ORIGIN, header::RETRY_AFTER, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode, Uri,
+    header::{ORIGIN, RETRY_AFTER},
+    request::Parts,
+};
 
 use super::{
-    OriginPolicy, RateLimit, RequestExt as _,
+    Hosts, OriginPolicy, RateLimit, RequestExt as _,
     authorize::{Authorizer, Denied, Grant, refusal},
     cors::Cors,
     rate::AddressLimits,
@@ -28,6 +32,7 @@ const MAX_TARGET_LEN: usize = 8 << 10;
 #[derive(Clone, Default)]
 pub struct Guards {
     origins: OriginPolicy,
+    hosts: Option<Hosts>,
     trust_forwarded: bool,
     credentials: bool,
     authorizer: Authorizer,
@@ -45,6 +50,15 @@ impl Guards {
     #[must_use]
     pub fn origins(mut self, origins: OriginPolicy) -> Self {
         self.origins = origins;
+        self
+    }
+
+    /// The names by which the server may be asked; a request to another is answered 421. Off by default: where every host is
+    /// taken, a page whose name is made to point here (DNS rebinding) is of this server's own origin. Set it where a browser
+    /// reaches the server by a network that the page's author doesn't: on localhost, in an office.
+    #[must_use]
+    pub fn hosts(mut self, hosts: Hosts) -> Self {
+        self.hosts = Some(hosts);
         self
     }
 
@@ -104,6 +118,7 @@ impl Guards {
             let text = format!("The request's target is over {MAX_TARGET_LEN} bytes. Shorten it.\n");
             return Err(Turned::new(Refused::TooLarge, of(StatusCode::URI_TOO_LONG, text)));
         }
+        self.check_host(&request.uri, &request.headers)?;
         if !self.origins.permits(request, self.trust_forwarded) {
             return Err(Turned::new(
                 Refused::Origin,
@@ -111,6 +126,15 @@ impl Guards {
             ));
         }
         Ok(())
+    }
+
+    /// Whether the request was made to this server.
+    pub(super) fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Turned> {
+        if self.hosts.as_ref().is_none_or(|hosts| hosts.permit(uri, headers, self.trust_forwarded)) {
+            return Ok(());
+        }
+        let text = "This server doesn't go by the name that it was asked by.\n";
+        Err(Turned::new(Refused::Host, refusal(StatusCode::MISDIRECTED_REQUEST, text)))
     }
 
     /// What the application grants.
@@ -148,6 +172,7 @@ impl std::fmt::Debug for Guards {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Guards")
             .field("origins", &self.origins)
+            .field("hosts", &self.hosts)
             .field("trust_forwarded", &self.trust_forwarded)
             .finish_non_exhaustive()
     }

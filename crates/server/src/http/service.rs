@@ -181,7 +181,7 @@ impl Inner {
             Err(turned) => {
                 self.hub.metrics().handles.refused.of(turned.reason).increment(1);
                 asked.tell(&turned, &uri, origin.as_ref());
-                (asked.turned(turned.refusal), turned.reason == Refused::Origin)
+                (asked.turned(turned.refusal), matches!(turned.reason, Refused::Origin | Refused::Host))
             }
         };
         let origin = origin.filter(|_| !is_foreign);

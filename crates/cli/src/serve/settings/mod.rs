@@ -15,7 +15,7 @@ use self::kind::{Bounded, File, Form, Kind, List, OrOff, OrZero, Size, Slow, Swi
 pub(crate) use self::{
     file::ConfigFile,
     flags::ServeArgs,
-    kind::{Address, Auto, Count, OriginText},
+    kind::{Address, Auto, Count, HostText, OriginText},
 };
 
 /// One thing that can be set.
@@ -110,6 +110,8 @@ settings! {
     guards: Guarding as "Who may use it" {
         /// Origin whose pages may use the server, or * for all; without any, those of its own pages may; may be given again
         allow_origin ("allow-origin"): List<OriginText> = List(Vec::new());
+        /// Name by which the server may be asked, with a port or without; to others it answers 421; without any, all may; may be given again
+        host ("host"): List<HostText> = List(Vec::new());
         /// Believe X-Forwarded-Proto, -Host and -For; only behind a proxy that sets them
         trust_forwarded ("trust-forwarded"): Switch = Switch(false);
         /// Let pages of the allowed origins send cookies to the HTTP addresses

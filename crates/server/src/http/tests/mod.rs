@@ -2,6 +2,7 @@
 
 mod authorize;
 mod cors;
+mod hosts;
 mod origin;
 mod request;
 
