@@ -102,9 +102,10 @@ impl Guards {
         self
     }
 
-    /// The rate of publications by POST from one address (one /64 of IPv6); past it they are answered 429. None by
-    /// default: behind a proxy all clients have one address, unless [`trust_forwarded`](Self::trust_forwarded) tells
-    /// them apart. At most 65,536 addresses are watched at a time, in 6 MiB; past that a new one is refused.
+    /// The rate of publications by POST from one address (one /64 of IPv6); past it they are answered 429, from
+    /// `Content-Length` alone where that tells. None by default: behind a proxy all clients have one address, unless
+    /// [`trust_forwarded`](Self::trust_forwarded) tells them apart. At most 65,536 addresses are watched at a time, in 6 MiB;
+    /// past that a new one is refused.
     #[must_use]
     pub fn post_rate(mut self, limit: RateLimit) -> Self {
         self.posts = Some(Arc::new(AddressLimits::new(limit)));
@@ -145,10 +146,24 @@ impl Guards {
         })
     }
 
-    /// Whether one more publication of so many bytes may come from where this one does.
-    pub(super) fn take_post(&self, request: &Parts, bytes: usize, now: Instant) -> Result<(), Turned> {
+    /// Whether one more publication of so many bytes may come from where this one does. It isn't counted yet, since its body
+    /// may never come.
+    pub(super) fn check_post(&self, request: &Parts, bytes: u64, now: Instant) -> Result<(), Turned> {
+        self.ask_rate(request, |posts, address| posts.check(address, bytes, now))
+    }
+
+    /// The same once its body is there; it is counted.
+    pub(super) fn take_post(&self, request: &Parts, bytes: u64, now: Instant) -> Result<(), Turned> {
+        self.ask_rate(request, |posts, address| posts.take(address, bytes, now))
+    }
+
+    fn ask_rate(
+        &self,
+        request: &Parts,
+        ask: impl FnOnce(&AddressLimits, IpAddr) -> Result<(), Duration>,
+    ) -> Result<(), Turned> {
         let (Some(posts), Some(address)) = (&self.posts, self.address(request)) else { return Ok(()) };
-        posts.take(address, bytes as u64, now).map_err(|wait| {
+        ask(posts, address).map_err(|wait| {
             let slower =
                 refusal(StatusCode::TOO_MANY_REQUESTS, "Too many publications from this address. Send fewer.\n");
             Turned::new(Refused::Rate, retry_after(slower, wait))

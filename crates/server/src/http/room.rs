@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::{
     Body,
     authorize::{Grant, refusal},
-    collect::{collect, malformed},
+    collect::{claimed, collect, malformed},
     guards::{Turned, of, retry_after},
     query,
     service::Inner,
@@ -86,12 +86,13 @@ impl Inner {
         }
         let max = self.hub.config().connection.get_limits().get_max_message_size();
         let key = idempotency_key(&request.headers)?;
+        let limited = |_: &Turned| self.hub.metrics().handles.rate_limited.of(Limited::Post).increment(1);
+        let claims = claimed(&request.headers).unwrap_or(0);
+        self.guards.check_post(request, claims, Instant::now()).inspect_err(limited)?;
         // Held until it is published, for which it may have to wait.
         let mut share = self.bodies.share();
         let bytes = collect(&request.headers, body, max, &mut share).await?;
-        self.guards
-            .take_post(request, bytes.len(), Instant::now())
-            .inspect_err(|_| self.hub.metrics().handles.rate_limited.of(Limited::Post).increment(1))?;
+        self.guards.take_post(request, bytes.len() as u64, Instant::now()).inspect_err(limited)?;
         let mut publication = Publication::new(message(&request.headers, bytes)?);
         publication = match (key, &grant.identity) {
             (Some(key), Some(identity)) => publication.idempotency_key_of(Arc::clone(identity), key),

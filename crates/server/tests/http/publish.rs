@@ -151,6 +151,37 @@ async fn past_its_rate_an_address_is_429() {
     }
 }
 
+/// Nobody who is over it has its body read; and what it claimed and never sent costs it nothing.
+#[tokio::test]
+async fn past_its_rate_an_address_is_429_before_the_body_comes() {
+    let guards = Guards::new().post_rate(RateLimit::new().messages(1, 100).bytes(1, 10));
+    let server = Server::guarded(&hub(RoomOptions::default()), guards).await;
+    let post = async |length: usize, body: &[u8]| {
+        let mut tcp = TcpStream::connect(server.address).await.unwrap();
+        let head = format!("POST /rooms/a HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        tcp.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
+        tcp
+    };
+    let status = async |mut tcp: TcpStream| {
+        let mut start = [0; 12];
+        tcp.read_exact(&mut start).await.unwrap();
+        String::from_utf8(start[9..].to_vec()).unwrap()
+    };
+    assert_eq!(status(post(11, b"").await).await, "429");
+    drop(post(10, b"123").await);
+    assert_eq!(status(post(9, b"123456789").await).await, "200");
+    assert_eq!(status(post(9, b"").await).await, "429");
+    // Without a length it is counted once it is there.
+    let chunked = |chunk: &str| {
+        let end = "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+        format!("POST /rooms/a HTTP/1.1\r\nHost: a\r\n{end}{:x}\r\n{chunk}\r\n0\r\n\r\n", chunk.len())
+    };
+    for (chunk, status) in [("123456789", "429"), ("1", "200")] {
+        let answer = server.raw(&chunked(chunk)).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn what_the_room_does_not_take_is_told() {
     let pushes_back = RoomOptions::default().slow_consumer(SlowConsumer::Backpressure);
