@@ -108,7 +108,8 @@ impl HubService {
     }
 
     /// After how long an event stream ends; its client is told to come back a second later, and misses nothing. Default
-    /// 1 h, so that what was authorized once isn't for ever; at most a year.
+    /// 1 h, so that what was authorized once isn't for ever; at most a year. One whose client takes nothing is for the server to
+    /// end, since nothing more is asked of it: as [`Server::write_timeout`](crate::listener::Server::write_timeout) does.
     #[must_use]
     pub fn max_stream_age(self, age: Duration) -> Self {
         self.with(|inner| inner.pace.max_age = age.min(YEAR))

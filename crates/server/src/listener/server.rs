@@ -119,9 +119,10 @@ impl Server {
     }
 
     /// Bounds how long a peer may take nothing of an answer that waits to be written. Default 10 s: a peer that answers
-    /// the kernel's probes with a closed window would else hold it for ever. Past it the connection is dropped. What it
-    /// bounds is an answer's buffers, 64 KiB here and 164 KiB in the kernel. `Duration::MAX` turns it off. It ends
-    /// with the upgrade: a WebSocket has its own.
+    /// the kernel's probes with a closed window would else hold it for ever. Past it the connection is dropped. In HTTP/2 it
+    /// bounds each stream, too, whose window the peer leaves closed: past it the stream is reset, and the others go on. What it
+    /// bounds is an answer's buffers, 64 KiB here and 164 KiB in the kernel, and what the answer holds, as an event stream its
+    /// place in a room. `Duration::MAX` turns it off. It ends with the upgrade: a WebSocket has its own.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.options.write_timeout = within_reason(timeout);
         self
