@@ -22,7 +22,11 @@ const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 /// `:method: GET`, `:scheme: http`, `:path: /hang`, `:authority: a` (RFC 7541).
 const HANG: &[u8] = b"\x82\x86\x04\x05/hang\x41\x01a";
-/// The same with `/big`.
+/// The same with POST.
+const POST_AND_HANG: &[u8] = b"\x83\x86\x04\x05/hang\x41\x01a";
+/// POST to `/`, where the body is read.
+const POST: &[u8] = b"\x83\x86\x84\x41\x01a";
+/// GET `/big`.
 const BIG_ONE: &[u8] = b"\x82\x86\x04\x04/big\x41\x01a";
 
 /// RFC 9113 §4.1.
@@ -89,6 +93,26 @@ async fn endless_continuations_end_the_connection() {
     }
     assert!(goes_away(address, frames).await.is_some());
     until(|| running.counts().open == 0).await;
+}
+
+/// Empty ones cost no window; those of a byte take many times their size while nobody reads them.
+#[tokio::test]
+async fn h14_floods_of_empty_and_of_tiny_data_end_the_connection_and_no_other() {
+    let (running, address) = start(Server::new());
+    let mut other = client(address, [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()).await;
+    let answers = async |tcp: &mut TcpStream| {
+        tcp.write_all(&frame(PING, 0, 0, b"12345678")).await.expect("open");
+        while next(tcp).await.0 != PING {}
+    };
+    for (posts, payload) in [(POST, &b""[..]), (POST_AND_HANG, b""), (POST_AND_HANG, b"a")] {
+        let begins = frame(HEADERS, END_HEADERS, 1, posts);
+        let flood = frame(DATA, 0, 1, payload).repeat(60_000);
+        let (code, ()) = tokio::join!(goes_away(address, [begins, flood].concat()), answers(&mut other));
+        assert_eq!(code, Some(ENHANCE_YOUR_CALM), "{payload:?}");
+        until(|| running.counts().open == 1).await;
+    }
+    answers(&mut other).await;
+    assert!(exchange(address, LAST_GET).await.starts_with("HTTP/1.1 200 "));
 }
 
 #[tokio::test]
