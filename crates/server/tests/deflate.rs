@@ -2,7 +2,7 @@
 //!
 //! 2,000 connections; with `BOWLINE_LONG=1` 10,000, or as many as the descriptors have room for.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers fail the test")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use std::{
     io::{Read as _, Write as _},
