@@ -85,8 +85,7 @@ impl Variant {
         let nothing = Run { bytes: Bytes::new(), count: 0, next: log.head() + 1 };
         let Some(index) = log.index_of(offset) else { return nothing };
         let Some(entry) = log.from(index).find(|entry| entry.is_for(reader)) else { return nothing };
-        let at = self.blocks.iter().rposition(|block| block.first <= entry.offset);
-        let at = match at {
+        let at = match self.find(entry.offset) {
             Some(at) if entry.offset < self.blocks[at].end => at,
             before => {
                 let at = before.map_or(0, |before| before + 1);
@@ -97,6 +96,16 @@ impl Variant {
             }
         };
         self.blocks[at].run(log, entry.offset, reader)
+    }
+
+    /// The last block that begins at `offset` or before, as a rule the latest. Others are found by halving: a reader that is
+    /// far behind would else go over all blocks for each of them (threat S7).
+    fn find(&self, offset: u64) -> Option<usize> {
+        let begins = |block: &Block| block.first <= offset;
+        if self.blocks.back().is_some_and(begins) {
+            return Some(self.blocks.len() - 1);
+        }
+        self.blocks.partition_point(begins).checked_sub(1)
     }
 }
 
