@@ -3,11 +3,13 @@
 use bowline_core::{Limits, Message, connection::Config};
 use bowline_server::{
     http::{Grant, Guards, RateLimit, RequestExt as _},
+    listener::Server as Listener,
     room::{Entry, RoomOptions, SlowConsumer, Start},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    time::timeout,
 };
 
 use crate::support::{PATIENCE, Server, hub, hub_with, room};
@@ -129,6 +131,52 @@ async fn a_body_without_a_length_is_counted_as_it_comes() {
     assert_eq!(published.position().offset, 1);
 }
 
+/// Threat S7, by the listener that a hub is served on: no more of 100 MB is taken than is on its way.
+#[tokio::test]
+async fn s7_a_body_that_is_too_long_is_not_read_to_its_end() {
+    const LONG: usize = 100 << 20;
+    let hub = hub(RoomOptions::default());
+    let running = Listener::new().listen("127.0.0.1:0").bind().unwrap().serve(hub.service(Guards::new()));
+    let lengths = [format!("Content-Length: {LONG}"), "Transfer-Encoding: chunked".to_owned()];
+    for length in &lengths {
+        let tcp = TcpStream::connect(running.local_addrs()[0]).await.unwrap();
+        let (mut read, mut write) = tcp.into_split();
+        let sends = async {
+            let head = format!("POST /rooms/a HTTP/1.1\r\nHost: a\r\n{length}\r\n\r\n");
+            let piece = [b"10000\r\n".as_slice(), &[b'x'; 64 << 10], b"\r\n"].concat();
+            let mut sent = 0;
+            let mut next = head.as_bytes();
+            while sent < LONG && write.write_all(next).await.is_ok() {
+                sent += next.len();
+                next = &piece;
+            }
+            sent
+        };
+        let reads = async {
+            let mut start = [0; 12];
+            read.read_exact(&mut start).await.unwrap();
+            start
+        };
+        let (sent, start) = timeout(PATIENCE, async { tokio::join!(sends, reads) }).await.expect("it ends");
+        assert_eq!(&start, b"HTTP/1.1 413", "{length}");
+        // The bound, what the server reads away, and what the kernel's buffers hold.
+        assert!(sent < 16 << 20, "{length}: {sent} bytes were taken");
+    }
+}
+
+#[tokio::test]
+async fn s7_a_body_in_chunks_of_a_byte_is_a_body() {
+    const COUNT: usize = 20_000;
+    let hub = hub(RoomOptions::default());
+    let server = Server::hub(&hub).await;
+    let mut reader = room(&hub, "a").subscribe(Start::Newest).unwrap();
+    let head = "POST /rooms/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = server.raw(&format!("{head}{}0\r\n\r\n", "1\r\nx\r\n".repeat(COUNT))).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let Some(Entry::Publication(_, message)) = reader.try_read() else { panic!("a publication") };
+    assert_eq!(message.as_text().map(str::len), Some(COUNT));
+}
+
 #[tokio::test]
 async fn f10_an_encoded_body_is_415() {
     let server = Server::hub(&hub(RoomOptions::default())).await;
@@ -210,7 +258,7 @@ async fn all_bodies_together_are_bounded() {
             }
         }
     };
-    assert_eq!(tokio::time::timeout(PATIENCE, refused).await.unwrap(), (503, true));
+    assert_eq!(timeout(PATIENCE, refused).await.unwrap(), (503, true));
     assert_eq!(server.ask("POST", "/rooms/a", &[], "1234").await.status, 200);
     slow.write_all(b"6").await.unwrap();
     let mut answer = String::new();

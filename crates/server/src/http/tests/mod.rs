@@ -1,6 +1,7 @@
 //! The guards, without a server.
 
 mod authorize;
+mod collect;
 mod cors;
 mod hosts;
 mod origin;
