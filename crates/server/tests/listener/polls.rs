@@ -11,6 +11,10 @@ const EVENTS: &str = "GET /rooms/r HTTP/1.1\r\nHost: a\r\nAccept: text/event-str
 const POST: &str = "POST /rooms/r HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
 const CHUNKS: &str =
     "POST /rooms/r HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n";
+/// A member of the room that says `hi` (masked with zeros) and closes.
+const MEMBER: &str = "GET /rooms/r HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+const SAYS: &[u8] = b"\x81\x82\0\0\0\0hi\x88\x82\0\0\0\0\x03\xe8";
 const BOTH: [End; 2] = [End::Reset, End::Fin];
 
 /// A hub at rest, and what there is then.
@@ -66,12 +70,13 @@ fn post(address: SocketAddr, room: &str, text: &str) {
 }
 
 #[test]
-fn s5_at_every_byte_of_a_poll_a_stream_and_a_post() {
+fn s5_at_every_byte_of_a_poll_a_stream_a_post_and_a_session() {
     let mut ground = Ground::new("r");
     for end in BOTH {
-        for request in [POLL, EVENTS, POST, CHUNKS] {
+        let member = [MEMBER.as_bytes(), SAYS].concat();
+        for request in [POLL.as_bytes(), EVENTS.as_bytes(), POST.as_bytes(), CHUNKS.as_bytes(), &member] {
             for cut in 0..=request.len() {
-                end.of(ground.says(&request.as_bytes()[..cut]));
+                end.of(ground.says(&request[..cut]));
             }
         }
     }
@@ -79,11 +84,11 @@ fn s5_at_every_byte_of_a_poll_a_stream_and_a_post() {
 }
 
 #[test]
-fn s5_while_a_poll_or_a_stream_is_held() {
+fn s5_while_a_poll_a_stream_or_a_session_is_held() {
     const HELD: u64 = 50;
     let mut ground = Ground::new("r");
     for end in BOTH {
-        for request in [POLL, EVENTS] {
+        for request in [POLL, EVENTS, MEMBER] {
             let held: Vec<_> = (0..HELD).map(|_| ground.says(request.as_bytes())).collect();
             ground.until_held(HELD);
             held.into_iter().for_each(|tcp| end.of(tcp));
