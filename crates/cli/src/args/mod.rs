@@ -1,6 +1,7 @@
 //! The command line: flags and their help. What they mean together is checked in [`crate::plan`].
 
 mod broadcast;
+mod proxy;
 pub(crate) mod value;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::bench::BenchArgs;
 use crate::serve::ServeArgs;
 
 pub(crate) use self::broadcast::BroadcastArgs;
+pub(crate) use self::proxy::ProxyArgs;
 use self::value::{Size, parse_address, parse_duration, parse_header, parse_size, parse_wait};
 
 const STYLES: Styles = Styles::styled()
@@ -21,7 +23,7 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// WebSocket from the command line: a server with rooms, an interactive client, a load generator
+/// WebSocket from the command line: a server with rooms, an interactive client, a load generator, a hostile proxy
 #[derive(Debug, Parser)]
 #[command(name = "bowline", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true)]
 #[command(arg_required_else_help = true, subcommand_required = true, after_help = EXAMPLES)]
@@ -56,6 +58,9 @@ pub(crate) enum Command {
     Connect(ConnectArgs),
     /// Measure a WebSocket server: echo, fan-out, idle connections, handshakes
     Bench(BenchArgs),
+    /// Carry connections to a server, and delay, cut, buffer or swallow what passes
+    #[command(after_help = proxy::EXAMPLES)]
+    Proxy(ProxyArgs),
 }
 
 const ECHO_EXAMPLES: &str = "\

@@ -1,9 +1,6 @@
 //! `/rooms/{room}` without a WebSocket: event stream, long poll, and publishing.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use bowline_core::{Message, Utf8Bytes, event_stream};
 use bytes::Bytes;
@@ -34,7 +31,7 @@ use crate::{
 const POSITION: HeaderName = HeaderName::from_static("bowline-position");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// nginx gives out a response as it comes if told so.
-const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+pub(super) const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// How long a publication may wait for a room that pushes back.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -81,24 +78,20 @@ impl Inner {
         name: RoomName,
         grant: &Grant,
     ) -> Result<Response<Body>, Turned> {
-        if !grant.may_publish(&name) {
+        if !grant.rights.may_publish(&name) {
             return Err(forbidden("You may not publish in this room.\n"));
         }
         let max = self.hub.config().connection.get_limits().get_max_message_size();
         let key = idempotency_key(&request.headers)?;
-        let limited = |_: &Turned| self.hub.metrics().handles.rate_limited.of(Limited::Post).increment(1);
-        let claims = claimed(&request.headers).unwrap_or(0);
-        self.guards.check_post(request, claims, Instant::now()).inspect_err(limited)?;
+        self.check_post(request)?;
         // Held until it is published, for which it may have to wait.
         let mut share = self.bodies.share();
         let bytes = collect(&request.headers, body, max, &mut share).await?;
-        self.guards.take_post(request, bytes.len() as u64, Instant::now()).inspect_err(limited)?;
+        self.take_post(request, bytes.len())?;
         let mut publication = Publication::new(message(&request.headers, bytes)?);
-        publication = match (key, &grant.identity) {
-            (Some(key), Some(identity)) => publication.idempotency_key_of(Arc::clone(identity), key),
-            (Some(key), None) => publication.idempotency_key(key),
-            (None, _) => publication,
-        };
+        if let Some(key) = key {
+            publication = publication.attempt_of(grant.identity.as_ref(), key);
+        }
         let room = self.with_room(&name, |room| Ok(room.clone()))?;
         // Dropped while it waits, nothing is published.
         let published = match timeout(PUBLISH_TIMEOUT, room.publish(publication)).await {
@@ -113,6 +106,21 @@ impl Inner {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         insert_position(headers, position);
         Ok(response)
+    }
+
+    /// Whether one more POST may come from its address, as far as that is known before its body is read.
+    pub(super) fn check_post(&self, request: &Parts) -> Result<(), Turned> {
+        let claims = claimed(&request.headers).unwrap_or(0);
+        self.guards.check_post(request, claims, Instant::now()).inspect_err(|_| self.limited())
+    }
+
+    /// The same once its body is there.
+    pub(super) fn take_post(&self, request: &Parts, bytes: usize) -> Result<(), Turned> {
+        self.guards.take_post(request, bytes as u64, Instant::now()).inspect_err(|_| self.limited())
+    }
+
+    fn limited(&self) {
+        self.hub.metrics().handles.rate_limited.of(Limited::Post).increment(1);
     }
 
     /// Does something with the room, which is opened if need be.

@@ -43,16 +43,19 @@ impl Publication {
     /// All who publish in the room so share their keys: where a client chooses them,
     /// [`idempotency_key_of`](Self::idempotency_key_of) keeps it from taking another's.
     #[must_use]
-    pub fn idempotency_key(mut self, key: impl Into<Box<str>>) -> Self {
-        self.attempt = Some(Attempt { publisher: None, key: key.into() });
-        self
+    pub fn idempotency_key(self, key: impl Into<Box<str>>) -> Self {
+        self.attempt_of(None, key)
     }
 
     /// As [`idempotency_key`](Self::idempotency_key), among the keys of one publisher: as a rule its
     /// [identity](crate::session::Session::identity).
     #[must_use]
-    pub fn idempotency_key_of(mut self, publisher: impl Into<Arc<str>>, key: impl Into<Box<str>>) -> Self {
-        self.attempt = Some(Attempt { publisher: Some(publisher.into()), key: key.into() });
+    pub fn idempotency_key_of(self, publisher: impl Into<Arc<str>>, key: impl Into<Box<str>>) -> Self {
+        self.attempt_of(Some(&publisher.into()), key)
+    }
+
+    pub(crate) fn attempt_of(mut self, publisher: Option<&Arc<str>>, key: impl Into<Box<str>>) -> Self {
+        self.attempt = Some(Attempt { publisher: publisher.cloned(), key: key.into() });
         self
     }
 

@@ -5,11 +5,12 @@ use std::{
     hash::{BuildHasher, RandomState},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Instant,
 };
 
+use bowline_core::session::RoomNumber;
 use tokio::runtime::Handle;
 
 use super::{Patterns, Room, RoomName};
@@ -24,6 +25,8 @@ pub(crate) struct Rooms {
     shards: Box<[Mutex<HashMap<RoomName, Room>>]>,
     hasher: RandomState,
     count: AtomicUsize,
+    /// The number of the next room to be opened.
+    next: AtomicU64,
     max: usize,
     patterns: Patterns,
     /// What a client may send, and every room takes.
@@ -37,6 +40,7 @@ impl Rooms {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             count: AtomicUsize::new(0),
+            next: AtomicU64::new(1),
             max: config.max_rooms,
             patterns: config.patterns.clone(),
             max_message_size: config.connection.get_limits().get_max_message_size(),
@@ -60,7 +64,8 @@ impl Rooms {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < self.max).then_some(count + 1))
             .ok()?;
         let options = Arc::clone(self.patterns.of(name.as_str()));
-        let room = Room::new(name.clone(), options, self, runtime.cloned());
+        let number = RoomNumber(self.next.fetch_add(1, Ordering::Relaxed));
+        let room = Room::new(name.clone(), number, options, self, runtime.cloned());
         shard.insert(name, room.clone());
         self.metrics.handles.rooms.add(1);
         Some(room)

@@ -16,11 +16,17 @@ use std::{sync::Arc, time::Instant};
 use super::{
     Encoding, Gap, Next, Position, Present, Publication, PublishError, Published, RoomOptions, SlowConsumer,
     members::{Member, NO_PRESENCE},
+    name::RoomName,
     state::State,
 };
 use crate::{session::SessionId, signal::Signal};
+use bowline_core::session::RoomNumber;
 
 const FRAMES: Encoding = Encoding::WebSocket(bowline_core::message::Encoding::PLAIN);
+
+fn name() -> RoomName {
+    "a".parse().expect("a name")
+}
 
 /// What a room holds, on a clock that stands still unless it is moved.
 struct Ground {
@@ -36,7 +42,7 @@ impl Ground {
     /// Where clients may send messages of so many bytes.
     fn taking(max_message_size: usize, options: RoomOptions) -> Self {
         let now = Instant::now();
-        Self { state: State::new(Arc::new(options), max_message_size, now), now }
+        Self { state: State::new(name(), RoomNumber(7), Arc::new(options), max_message_size, now), now }
     }
 
     fn say(&mut self, publication: impl Into<Publication>) -> Result<Published, PublishError> {
@@ -90,6 +96,7 @@ fn member(after: u64, encoding: Option<Encoding>, session: Option<SessionId>) ->
         present,
         until: u64::MAX,
         is_over: false,
+        resume: None,
     }
 }
 
