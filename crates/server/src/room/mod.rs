@@ -14,7 +14,6 @@ mod log;
 mod members;
 mod name;
 mod options;
-mod position;
 mod presence;
 mod publication;
 mod reader;
@@ -33,13 +32,13 @@ use std::{
 };
 
 use bowline_core::Message;
+pub use bowline_core::position::{Epoch, Gap, GapReason, InvalidPosition, Position};
 use tokio::runtime::Handle;
 
 pub use self::{
     encoding::Encoding,
     name::{InvalidRoomName, RoomName},
     options::{RoomOptions, SlowConsumer},
-    position::{Epoch, Gap, GapReason, InvalidPosition, Position},
     presence::{PresenceEvent, Present},
     publication::{Publication, PublishError, Published},
     reader::{Entry, JoinError, Read, Reader, Start},

@@ -1,6 +1,5 @@
 //! Sessions: what a handler sees of a client.
 
-mod id;
 mod memberships;
 mod outbox;
 mod shared;
@@ -14,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+pub use bowline_core::session::SessionId;
 use bowline_core::{
     CloseFrame, Error, Message, SendError, connection::Ended, error::SendErrorReason, message::Outgoing,
     stream::WebSocket,
@@ -22,15 +22,14 @@ use futures_core::Stream;
 use http::{Extensions, request::Parts};
 
 use self::wire::Wants;
-pub use self::{
-    id::SessionId,
-    outbox::{DirectError, Overflow, Queued},
-    shared::Joined,
-};
 pub(crate) use self::{
     outbox::OutboxBounds,
     shared::Shared,
     wire::{Received, Wire},
+};
+pub use self::{
+    outbox::{DirectError, Overflow, Queued},
+    shared::Joined,
 };
 use crate::{
     hub::Hub,
