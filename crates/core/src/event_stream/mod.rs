@@ -4,8 +4,7 @@
 //! A message of plain text is an event without a name, so that a browser's `onmessage` gets it. What the format can't
 //! carry as it is goes in base64 (RFC 4648 §4, padded) under a name of its own: a binary message as [`BINARY`]; a text
 //! with a carriage return, which a reader would take for a line's end, as [`TEXT_BASE64`]; and so a text with so many lines
-//! that their `data: ` would make it longer than base64 does by more than 2 KiB. So an event has at most 4/3 of its message,
-//! and [`MAX_OVERHEAD`].
+//! that their `data: ` would make it longer than base64 does by more than 2 KiB, so that a reader can bound what an event has.
 //!
 //! ```
 //! use bowline_core::event_stream::{Field, message};
@@ -32,10 +31,6 @@ pub use self::{
 
 /// The `Content-Type`. The format is always UTF-8.
 pub const CONTENT_TYPE: &str = "text/event-stream";
-
-/// What an event has at most in bytes besides 4/3 of its message: names, an `id` of up to 1 KiB, and what many short lines
-/// may take before base64 is shorter.
-pub const MAX_OVERHEAD: usize = 4 << 10;
 
 /// The name of an event whose data is a binary message in base64.
 pub const BINARY: Field<'static> = Field::trusted("binary");

@@ -108,6 +108,12 @@ impl Parser {
         result
     }
 
+    /// How many bytes it has not read, and room for how many it owns.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.input.len(), self.input.capacity())
+    }
+
     fn read(&mut self) -> Result<Option<Piece>, ParseError> {
         if self.at_start {
             if self.input.len() < BOM.len() && BOM.starts_with(&self.input) {

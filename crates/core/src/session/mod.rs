@@ -1,4 +1,4 @@
-//! Sessions that move between transports: the types, machines and codecs of the [protocol](protocol), without I/O.
+//! Sessions that move between transports: the types, machines and codecs of the [`protocol`], without I/O.
 //!
 //! ```text
 //! Ring ──► websocket::encode_record ──► a message ──► websocket::Decoder ──► Intake

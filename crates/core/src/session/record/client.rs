@@ -164,7 +164,7 @@ impl From<&Publish> for PublishData {
         match message {
             Message::Binary(bytes) => base64 = Some(STANDARD.encode(bytes)),
             Message::Text(it) if is_longer_than_base64(it.as_bytes()) => {
-                text_base64 = Some(STANDARD.encode(it.as_bytes()))
+                text_base64 = Some(STANDARD.encode(it.as_bytes()));
             }
             Message::Text(it) => text = Some(it.as_str().to_owned()),
         }
