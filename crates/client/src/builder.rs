@@ -333,23 +333,16 @@ impl Builder {
 
     /// Whether such requests can be made at all.
     fn check_request(&self) -> Result<(), ConfigError> {
-        const OWN: [HeaderName; 8] = [
-            SESSION_HEADER,
-            CURSOR_HEADER,
-            VERSION_HEADER,
-            CARRIER_HEADER,
-            ACCEPT,
-            CONTENT_TYPE,
-            CONTENT_ENCODING,
-            TE,
-        ];
+        const OWN: [HeaderName; 8] =
+            [SESSION_HEADER, CURSOR_HEADER, VERSION_HEADER, CARRIER_HEADER, ACCEPT, CONTENT_TYPE, CONTENT_ENCODING, TE];
         if let Some(name) = self.headers.keys().find(|name| OWN.contains(name)) {
             return Err(ConfigError::ReservedHeader(name.clone()));
         }
         // Two more are the session's own.
         let offered = self.subprotocols.iter().map(String::as_str).chain(["bowline.v1", "bowline.session.a"]);
-        let mut request =
-            ClientRequest::new(&self.url).and_then(|request| request.subprotocols(offered)).map_err(ConfigError::Url)?;
+        let mut request = ClientRequest::new(&self.url)
+            .and_then(|request| request.subprotocols(offered))
+            .map_err(ConfigError::Url)?;
         for (name, value) in &self.headers {
             request = request.header(name.clone(), value.clone()).map_err(ConfigError::Url)?;
         }
@@ -380,7 +373,10 @@ impl Builder {
             return Err(ConfigError::OutOfRange { what: "memory", range: "at most a year" });
         }
         if self.backoff.max < self.backoff.base.max(self.backoff.spread) || self.backoff.max > LONGEST {
-            return Err(ConfigError::OutOfRange { what: "backoff.max", range: "at least base and spread, at most a year" });
+            return Err(ConfigError::OutOfRange {
+                what: "backoff.max",
+                range: "at least base and spread, at most a year",
+            });
         }
         let counts = [
             ("the queue's count", self.queue_count as usize),

@@ -212,7 +212,11 @@ impl Sender {
 
     fn checked(&self, message: Message) -> Result<Message, SendError> {
         let max = self.0.max_message_size;
-        if message.len() > max { Err(SendError::new(SendErrorReason::TooLarge { max }, Some(message))) } else { Ok(message) }
+        if message.len() > max {
+            Err(SendError::new(SendErrorReason::TooLarge { max }, Some(message)))
+        } else {
+            Ok(message)
+        }
     }
 
     async fn ask<T>(

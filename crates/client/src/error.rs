@@ -107,7 +107,9 @@ impl fmt::Display for SendError {
                 write!(f, "the message is over max_message_size ({max} bytes); the server would not take it")
             }
             SendErrorReason::Full => f.write_str("the client's queue is full; send more slowly, or raise its bounds"),
-            SendErrorReason::Dropped => f.write_str("the client's queue was full, and the message was the oldest in it"),
+            SendErrorReason::Dropped => {
+                f.write_str("the client's queue was full, and the message was the oldest in it")
+            }
             SendErrorReason::Unknown => {
                 f.write_str("the session was lost before the message was acknowledged; the server may have it or not")
             }

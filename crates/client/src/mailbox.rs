@@ -35,14 +35,8 @@ struct Inner<T> {
 impl<T: Weigh> Mailbox<T> {
     /// One that holds at most so many items and bytes, and always one item.
     pub(crate) const fn new(max_count: usize, max_bytes: usize) -> Self {
-        let inner = Inner {
-            items: VecDeque::new(),
-            bytes: 0,
-            ended: false,
-            abandoned: false,
-            reader: None,
-            writer: None,
-        };
+        let inner =
+            Inner { items: VecDeque::new(), bytes: 0, ended: false, abandoned: false, reader: None, writer: None };
         Self { max_count, max_bytes, inner: Mutex::new(inner) }
     }
 
@@ -111,11 +105,6 @@ impl<T: Weigh> Mailbox<T> {
         drop(dropped);
         writer.into_iter().for_each(Waker::wake);
     }
-
-    /// Whether nobody reads any more.
-    pub(crate) fn is_abandoned(&self) -> bool {
-        self.lock().abandoned
-    }
 }
 
 #[cfg(test)]
@@ -164,7 +153,6 @@ mod tests {
         let mailbox = Mailbox::new(1, 10);
         assert_eq!((mailbox.push(7, &cx()), mailbox.push(8, &cx())), (Ok(()), Err(8)));
         mailbox.abandon();
-        assert!(mailbox.is_abandoned());
         assert_eq!((mailbox.push(8, &cx()), mailbox.push(9, &cx())), (Ok(()), Ok(())));
         assert_eq!(mailbox.poll_next(&cx()), Poll::Pending);
     }

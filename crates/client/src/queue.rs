@@ -176,7 +176,11 @@ impl Queue {
         drop(commands);
     }
 
-    fn put(&self, command: Command, place: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>) -> Result<(), Command> {
+    fn put(
+        &self,
+        command: Command,
+        place: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
+    ) -> Result<(), Command> {
         let mut state = self.lock();
         if state.over || state.closing.is_some() && place.is_some() {
             return Err(command);
@@ -265,7 +269,11 @@ mod tests {
     fn the_oldest_message_is_dropped_and_told_so() {
         let queue = queue(2, 100, Overflow::DropOldest);
         let (acked, told) = oneshot::channel();
-        queue.send(Command::Send { message: "a".into(), acked: Some(acked) }).now_or_never().expect("room").expect("open");
+        queue
+            .send(Command::Send { message: "a".into(), acked: Some(acked) })
+            .now_or_never()
+            .expect("room")
+            .expect("open");
         for text in ["b", "c", "d"] {
             queue.send(message(text)).now_or_never().expect("never waits").expect("open");
         }

@@ -33,12 +33,17 @@ pub(crate) fn end_of(status: StatusCode, headers: &HeaderMap, has_session: bool)
 }
 
 fn describe(status: StatusCode, headers: &HeaderMap) -> String {
-    let text = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).escape_debug().to_string());
+    let text =
+        |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).escape_debug().to_string());
     match (status.as_u16(), text(CONTENT_TYPE), text(LOCATION)) {
         (200..=299, Some(found), _) => format!("the server answered with {found} instead of an event stream"),
-        (300..=399, _, Some(to)) => format!("the server answered {status}: the session is elsewhere, at {to}; use that"),
+        (300..=399, _, Some(to)) => {
+            format!("the server answered {status}: the session is elsewhere, at {to}; use that")
+        }
         (404, ..) => format!("the server answered {status}: no session is there; check the URL's path"),
-        (401 | 403, ..) => format!("the server answered {status}: it wants other credentials, or none at all of this client"),
+        (401 | 403, ..) => {
+            format!("the server answered {status}: it wants other credentials, or none at all of this client")
+        }
         _ => format!("the server answered {status}"),
     }
 }

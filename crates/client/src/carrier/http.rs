@@ -72,8 +72,15 @@ pub(crate) struct HttpCarrier {
 
 enum State {
     Preparing(Waiting<Result<HeaderMap, End>>),
-    Asking { asked: Asked, sent: bool, cursor: Cursor },
-    Reading { body: Incoming, parser: Box<Parser> },
+    Asking {
+        asked: Asked,
+        sent: bool,
+        cursor: Cursor,
+    },
+    Reading {
+        body: Incoming,
+        parser: Box<Parser>,
+    },
     /// Until the next poll.
     Resting,
     Done,
@@ -298,7 +305,8 @@ impl HttpCarrier {
     /// brought nothing.
     fn rest(&mut self) {
         let was_held = self.asked_at.elapsed() >= SHORTEST_HOLD || !self.holds || self.brought;
-        let between = if self.transport == Transport::Polling || !was_held { self.config.poll_interval } else { Duration::ZERO };
+        let between =
+            if self.transport == Transport::Polling || !was_held { self.config.poll_interval } else { Duration::ZERO };
         self.deadline.as_mut().reset(self.asked_at + between.max(self.floor.take().unwrap_or_default()));
         self.state = State::Resting;
     }

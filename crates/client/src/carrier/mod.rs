@@ -132,13 +132,6 @@ impl Carrier {
         }
     }
 
-    /// On a WebSocket, so many records must stand for what the server has already.
-    pub(crate) fn fill(&mut self, fillers: u64) {
-        if let Self::WebSocket(carrier) = self {
-            carrier.fill(fillers);
-        }
-    }
-
     /// The headers that it was begun with, which go with every request of the same carrier.
     pub(crate) fn headers(&self) -> HeaderMap {
         match self {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bowline_core::{
     event_stream::{Parser, Piece},
-    session::{ServerSignal, Secret, ServerRecord, events},
+    session::{Secret, ServerRecord, ServerSignal, events},
 };
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
@@ -36,9 +36,9 @@ pub(crate) enum Posted {
 
 /// Sends records, and acknowledges. `transport` is that of the carrier meanwhile.
 pub(crate) async fn post(http: Http, config: &Config, transport: Transport, request: Request) -> Posted {
-    config.wire.sent(transport, || {
-        format!("{}\n({} bytes of records)", request.show(&config.target), request.body.len())
-    });
+    config
+        .wire
+        .sent(transport, || format!("{}\n({} bytes of records)", request.show(&config.target), request.body.len()));
     let asking = async {
         let answer = http.ask(request).answer.await.map_err(|error| error.reason)?;
         let (parts, body) = answer.into_parts();
@@ -60,9 +60,11 @@ pub(crate) async fn post(http: Http, config: &Config, transport: Transport, requ
         (StatusCode::OK | StatusCode::CONFLICT, Some(number)) => Posted::Acked(number),
         (StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT, _) => Posted::Later(retry_after(&parts.headers)),
         (status, _) if status.is_server_error() => Posted::Later(retry_after(&parts.headers)),
-        (status, _) => Posted::Ended(end_of(status, &parts.headers, true).unwrap_or_else(|| {
-            End::new(FailureKind::Broken, "the answer to what was sent doesn't say what arrived")
-        })),
+        (status, _) => {
+            Posted::Ended(end_of(status, &parts.headers, true).unwrap_or_else(|| {
+                End::new(FailureKind::Broken, "the answer to what was sent doesn't say what arrived")
+            }))
+        }
     }
 }
 
@@ -81,7 +83,13 @@ fn acked(body: &[u8]) -> Option<u64> {
 }
 
 /// Ends a session. Whether the server said so.
-pub(crate) async fn delete(http: Http, config: &Config, transport: Transport, secret: Secret, headers: HeaderMap) -> bool {
+pub(crate) async fn delete(
+    http: Http,
+    config: &Config,
+    transport: Transport,
+    secret: Secret,
+    headers: HeaderMap,
+) -> bool {
     let request = Request {
         method: Method::DELETE,
         wait: None,

@@ -27,7 +27,14 @@ use super::{
     answer::{end_of, retry_in},
     headers,
 };
-use crate::{Transport, config::Config, exchange::Wire, net::Stream, policy::FailureKind, session::{Item, Session}};
+use crate::{
+    Transport,
+    config::Config,
+    exchange::Wire,
+    net::Stream,
+    policy::FailureKind,
+    session::{Item, Session},
+};
 
 /// How long a WebSocket that was checked may take to answer.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,7 +51,6 @@ pub(crate) struct WebSocketCarrier {
     decoder: Decoder<ServerRecord>,
     is_open: bool,
     is_over: bool,
-    fillers: u64,
     /// Something must come until then.
     check: Option<Pin<Box<Sleep>>>,
 }
@@ -62,7 +68,9 @@ impl WebSocketCarrier {
         let dialing = async move {
             let headers = headers.await?;
             let stream = dialer.dial().await;
-            stream.map(|stream| (headers, stream)).map_err(|error| End::new(FailureKind::Unreachable, error.to_string()))
+            stream
+                .map(|stream| (headers, stream))
+                .map_err(|error| End::new(FailureKind::Unreachable, error.to_string()))
         };
         Self {
             config: Arc::clone(&means.config),
@@ -71,7 +79,6 @@ impl WebSocketCarrier {
             decoder: Decoder::new(),
             is_open: false,
             is_over: false,
-            fillers: 0,
             check: None,
         }
     }
@@ -135,7 +142,9 @@ impl WebSocketCarrier {
         }
         let url = self.config.target.ws_url();
         let target = self.config.target.path_and_query(None);
-        self.wire().sent(Transport::WebSocket, || format!("GET {target}, upgrade to WebSocket\nSec-WebSocket-Protocol: {shown}"));
+        self.wire().sent(Transport::WebSocket, || {
+            format!("GET {target}, upgrade to WebSocket\nSec-WebSocket-Protocol: {shown}")
+        });
         self.state = State::Handshaking(Box::pin(async move { connector.handshake(&url, stream).await }));
     }
 
@@ -215,12 +224,9 @@ impl WebSocketCarrier {
         let end = end.unwrap_or_else(|| End::new(FailureKind::Broken, ""));
         // What can't upgrade may well say 400: of the session that says nothing.
         let is_gone = end.failure.kind == FailureKind::Gone && answer.status() == http::StatusCode::NOT_FOUND;
-        let kind = if end.failure.kind == FailureKind::Gone && !is_gone { FailureKind::Refused } else { end.failure.kind };
+        let kind =
+            if end.failure.kind == FailureKind::Gone && !is_gone { FailureKind::Refused } else { end.failure.kind };
         End { reason: error.to_string(), status: Some(answer.status()), ..End::new(kind, "") }.floor(end.failure.floor)
-    }
-
-    pub(super) fn fill(&mut self, fillers: u64) {
-        self.fillers = fillers;
     }
 
     /// Sends records and acknowledgements while there is room for them. Whether something was done.
@@ -230,15 +236,9 @@ impl WebSocketCarrier {
         let mut sent = false;
         // A failure is told by receiving.
         while matches!(ws.as_mut().poll_ready(cx), Poll::Ready(Ok(()))) {
-            let message = if self.fillers > 0 {
-                self.fillers -= 1;
-                Some(Message::text(""))
-            } else if let Some(cursor) = session.take_ack(Instant::now().into_std()) {
-                Some(websocket::encode_signal(&ClientSignal::Ack(cursor)))
-            } else {
-                session.poll_send().map(|(_, record)| websocket::encode_record(&record))
-            };
-            let Some(message) = message else { break };
+            let ack = session.take_ack(Instant::now().into_std());
+            let ack = ack.map(|cursor| websocket::encode_signal(&ClientSignal::Ack(cursor)));
+            let Some(message) = ack.or_else(|| session.poll_message()) else { break };
             self.config.wire.sent(Transport::WebSocket, || show(&message));
             sent = true;
             if ws.as_mut().start_send(message).is_err() {

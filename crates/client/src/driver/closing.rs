@@ -12,7 +12,7 @@ use bowline_core::{CloseCode, CloseFrame, session::Secret};
 use http::HeaderMap;
 use tokio::time::{Sleep, sleep_until};
 
-use super::{Driver, now};
+use super::Driver;
 use crate::{
     Transport,
     carrier::{Carrier, End, Means, delete},
@@ -35,7 +35,7 @@ impl Leftovers {
     /// Closes a carrier, at the latest `by` then.
     pub(super) fn close(&mut self, carrier: Carrier, by: Instant) {
         if self.carriers.len() == MAX_LEFTOVERS {
-            self.carriers.remove(0);
+            drop(self.carriers.remove(0));
         }
         self.carriers.push((carrier, Box::pin(sleep_until(by.into()))));
     }
@@ -53,7 +53,8 @@ impl Leftovers {
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
-        self.carriers.retain_mut(|(carrier, by)| carrier.poll_close(cx).is_pending() && by.as_mut().poll(cx).is_pending());
+        self.carriers
+            .retain_mut(|(carrier, by)| carrier.poll_close(cx).is_pending() && by.as_mut().poll(cx).is_pending());
         self.requests.retain_mut(|request| request.as_mut().poll(cx).is_pending());
     }
 
@@ -73,14 +74,14 @@ impl Driver {
         if self.over || !self.queue.is_closing() {
             return false;
         }
-        let by = *self.close_by.get_or_insert_with(|| now() + self.means.config.close_timeout);
+        let by = *self.close_by.get_or_insert(self.now + self.means.config.close_timeout);
         let frame = self.queue.closing();
         if frame.is_some() && self.session.secret().is_none() && !self.session.has_unacked() {
             // Nothing was ever begun that could be ended.
             self.finish(Closed::ByClient { clean: true });
             return true;
         }
-        if now() >= by {
+        if self.now >= by {
             self.say_goodbye();
             self.finish(Closed::ByClient { clean: false });
             return true;

@@ -35,9 +35,6 @@ const MAX_ROUNDS: usize = 64;
 /// What the application gives is taken in parts of so many.
 const MAX_COMMANDS: usize = 128;
 
-/// How much later than on a WebSocket what came on Comet is acknowledged, where it is little: each takes a request.
-const LAZY_ACK: Duration = Duration::from_secs(14);
-
 pub(crate) struct Driver {
     means: Means,
     policy: Policy,
@@ -58,6 +55,8 @@ pub(crate) struct Driver {
     last_end: Option<End>,
     /// When the end that the application asked for is not waited for any longer.
     close_by: Option<Instant>,
+    /// The time at the beginning of the round: what is due by then has been looked at.
+    now: Instant,
     over: bool,
     timer: Pin<Box<Sleep>>,
 }
@@ -94,6 +93,7 @@ impl Driver {
             was_connected: false,
             last_end: None,
             close_by: None,
+            now: now(),
             over: false,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
         }
@@ -108,6 +108,7 @@ impl Driver {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..MAX_ROUNDS {
+            self.now = now();
             let mut busy = self.deliver(cx);
             busy |= self.handle_time();
             busy |= self.obey();
@@ -145,7 +146,7 @@ impl Driver {
     }
 
     fn handle_time(&mut self) -> bool {
-        let now = now();
+        let now = self.now;
         let mut done = false;
         if self.queue.take_check() {
             self.policy.handle_wake(now);
@@ -165,30 +166,20 @@ impl Driver {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let now = now();
-        let lazy = self.lazy_ack();
-        let times = [
-            self.policy.poll_timeout(now),
-            (!self.over).then(|| self.wake.poll_timeout()),
-            lazy.and_then(|lazy| self.session.ack_due(lazy)),
-            self.outgoing.poll_timeout(),
-            self.close_by,
-        ];
-        let Some(at) = times.into_iter().flatten().min() else { return Poll::Pending };
+        let now = self.now;
+        // With polls, acknowledgements go with the next.
+        let acks = self.carrier().is_some_and(|slot| matches!(slot.transport, Transport::WebSocket | Transport::Comet));
+        // What was due and could not be sent waits for something else than the time.
+        let sends = [self.session.ack_due().filter(|_| acks), self.outgoing.poll_timeout()];
+        let sends = sends.into_iter().flatten().filter(|at| *at > now);
+        let wake = (!self.over).then(|| self.wake.poll_timeout());
+        let others = [self.policy.poll_timeout(now), wake, self.close_by];
+        let Some(at) = sends.chain(others.into_iter().flatten()).min() else { return Poll::Pending };
         let at = tokio::time::Instant::from_std(at);
         if self.timer.deadline() != at {
             self.timer.as_mut().reset(at);
         }
         self.timer.as_mut().poll(cx)
-    }
-
-    /// How late acknowledgements may be; `None` where they go with the next poll.
-    fn lazy_ack(&self) -> Option<Duration> {
-        match self.carrier()?.transport {
-            Transport::WebSocket => Some(Duration::ZERO),
-            Transport::Comet => Some(LAZY_ACK),
-            Transport::LongPolling | Transport::Polling => None,
-        }
     }
 
     fn take_commands(&mut self, cx: &Context<'_>) -> bool {
@@ -197,7 +188,9 @@ impl Driver {
             // While nothing carries, the application's bounds hold for what waits, and not the ring's.
             let carried = self.carrying.is_some();
             let session = &self.session;
-            let Poll::Ready(command) = self.queue.poll_next(cx, |size| carried && session.has_room(size)) else { break };
+            let Poll::Ready(command) = self.queue.poll_next(cx, |size| carried && session.has_room(size)) else {
+                break;
+            };
             self.session.command(command);
             done = true;
         }
@@ -227,12 +220,12 @@ impl Driver {
 
     fn handle_output(&mut self, id: AttemptId, output: Output) {
         match output {
-            Output::Sent => self.policy.handle_sent(id, now()),
+            Output::Sent => self.policy.handle_sent(id, self.now),
             Output::Open(open) => {
                 if let Some(slot) = self.slots.iter_mut().find(|slot| slot.id == id) {
                     slot.open = Some(open);
                 }
-                self.policy.handle_open(id, now());
+                self.policy.handle_open(id, self.now);
             }
             Output::Confirmed(cursor) => self.session.confirmed(&cursor),
             Output::Item(item) if Some(id) == self.carrying => self.receive(id, item),
@@ -242,7 +235,7 @@ impl Driver {
     }
 
     fn receive(&mut self, id: AttemptId, item: Item) {
-        match self.session.receive(item, now()) {
+        match self.session.receive(item, self.now) {
             Ok(()) => {}
             Err(Broken::Carrier(why)) => self.ended(id, End::new(FailureKind::Broken, why)),
             Err(Broken::Lost(why)) => self.lost(why),
@@ -257,14 +250,14 @@ impl Driver {
         let failure = end.failure;
         self.last_end = Some(end);
         self.close_slot(id, false);
-        self.policy.handle_failed(id, failure, now());
+        self.policy.handle_failed(id, failure, self.now);
     }
 
     /// The session is no more, as something else than the carrier's end told.
     fn lost(&mut self, why: String) {
         self.say_goodbye();
         self.last_end = Some(End::new(FailureKind::Gone, why));
-        self.policy.handle_lost(now());
+        self.policy.handle_lost(self.now);
     }
 
     /// The last event.

@@ -1,12 +1,12 @@
 //! What the policy wants done.
 
-use super::{Driver, Slot, now};
+use super::{Driver, Slot};
 use crate::{
     Transport,
     carrier::{Attach, Carrier, End},
     event::{Closed, Event},
     policy::{Action, AttemptId, FailureKind},
-    session::{Attached, Broken},
+    session::Broken,
 };
 
 impl Driver {
@@ -53,8 +53,7 @@ impl Driver {
             None => self.session.attach_blindly(),
         };
         match attached {
-            Ok(Attached { replayed, fillers }) => {
-                slot.carrier.fill(fillers);
+            Ok(replayed) => {
                 self.carrying = Some(id);
                 // What is under way is sent again by the new carrier; the server passes it over.
                 self.outgoing.stop();
@@ -116,6 +115,6 @@ impl Driver {
         {
             self.leftovers.delete(&self.means, transport, secret, carrier.headers());
         }
-        self.leftovers.close(carrier, now() + self.means.config.close_timeout);
+        self.leftovers.close(carrier, self.now + self.means.config.close_timeout);
     }
 }

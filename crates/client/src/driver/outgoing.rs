@@ -12,7 +12,7 @@ use bowline_core::session::{Cursor, events};
 use bytes::Bytes;
 use http::Method;
 
-use super::{Driver, now};
+use super::Driver;
 use crate::{
     Transport,
     carrier::{End, Posted, post},
@@ -67,8 +67,8 @@ impl Outgoing {
         if self.under_way.is_some() { None } else { self.not_before }
     }
 
-    fn wait(&mut self, wait: Duration) {
-        self.not_before = Some(now() + wait);
+    fn wait(&mut self, wait: Duration, now: Instant) {
+        self.not_before = now.checked_add(wait);
     }
 }
 
@@ -91,9 +91,9 @@ impl Driver {
     }
 
     fn begin_post(&mut self, transport: Transport, place: usize) -> bool {
-        let now = now();
+        let now = self.now;
         let acks = transport == Transport::Comet;
-        let has_ack = acks && self.session.ack_due(super::LAZY_ACK).is_some_and(|at| at <= now);
+        let has_ack = acks && self.session.ack_due().is_some_and(|at| at <= now);
         let out = &mut self.outgoing;
         if out.under_way.is_some()
             || out.not_before.is_some_and(|at| at > now)
@@ -144,7 +144,7 @@ impl Driver {
                 if slow.is_zero() {
                     self.outgoing.slow = SLOW.0;
                 } else {
-                    self.outgoing.wait(slow);
+                    self.outgoing.wait(slow, self.now);
                     self.outgoing.slow = (slow * 2).min(SLOW.1);
                 }
                 self.hurry();
@@ -157,7 +157,7 @@ impl Driver {
                     self.fail_carrier(end);
                 } else {
                     let wait = Duration::from_millis(500) * self.outgoing.failures;
-                    self.outgoing.wait(wait.max(hint.unwrap_or_default()));
+                    self.outgoing.wait(wait.max(hint.unwrap_or_default()), self.now);
                 }
             }
             Posted::TooLarge if request.records > 1 => {

@@ -26,15 +26,15 @@ use std::{
 };
 
 use bowline_core::{
-    CloseFrame,
+    CloseFrame, Message,
     session::{
-        AttachError, Carrier, ClientRecord, Cursor, Endpoint, FailedReason, JoinStart, Member, Open, RingBounds, Secret,
-        SessionId,
+        AttachError, Carrier, ClientRecord, Cursor, Endpoint, FailedReason, JoinStart, Member, Open, RingBounds,
+        Secret, SessionId,
     },
 };
 use tokio::sync::oneshot;
 
-pub(crate) use self::receive::{Broken, Item, Place};
+pub(crate) use self::receive::{Broken, Item};
 use self::rooms::{Room, Rooms};
 use crate::{
     command::{Answer, Command, JoinedRoom, Published},
@@ -77,16 +77,6 @@ enum Waiting {
     Joined(Arc<str>),
     Left(Arc<str>, Option<Answer<()>>),
     Members(Answer<Vec<Member>>),
-}
-
-/// What a carrier's beginning means for what is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Attached {
-    /// Records that were sent before and that the server hasn't got.
-    pub(crate) replayed: u64,
-    /// Records that the server has got since it wrote `open`, by a `POST` that overtook it. On a WebSocket they count, so that
-    /// something must stand for them; the server passes it over.
-    pub(crate) fillers: u64,
 }
 
 /// Something for the application.
@@ -183,24 +173,23 @@ impl Session {
         self.endpoint.ring.push(record)
     }
 
-    /// A carrier begins.
-    pub(crate) fn attach(&mut self, open: &Open) -> Result<Attached, Broken> {
+    /// A carrier begins. Gives how many records were sent before that the server hasn't got.
+    pub(crate) fn attach(&mut self, open: &Open) -> Result<u64, Broken> {
         let carrier = self.endpoint.attach(open.ack, open.from).map_err(|error| match error {
             AttachError::AheadOfSent(error) => Broken::Lost(error.to_string()),
             AttachError::Hole(error) => Broken::Carrier(error.to_string()),
         })?;
-        let acked = carrier.sent();
         self.carrier = Some(carrier);
         self.settle_acked();
         self.rooms.begin_carrier();
         if let Some(secret) = open.session {
             self.identity = Some((secret, open.id));
         }
-        Ok(Attached { replayed: self.sent.saturating_sub(acked), fillers: acked.saturating_sub(open.ack) })
+        Ok(self.sent.saturating_sub(self.endpoint.ring.acked()))
     }
 
     /// A carrier begins that doesn't say what the server has: it knows nothing new.
-    pub(crate) fn attach_blindly(&mut self) -> Result<Attached, Broken> {
+    pub(crate) fn attach_blindly(&mut self) -> Result<u64, Broken> {
         let Some((_, id)) = self.identity else {
             return Err(Broken::Carrier("the server didn't say which session is new".to_owned()));
         };
@@ -213,12 +202,12 @@ impl Session {
         self.carrier = None;
     }
 
-    /// The next record for the carrier, if it is a WebSocket; and its number.
-    pub(crate) fn poll_send(&mut self) -> Option<(u64, ClientRecord)> {
+    /// The next message for the carrier, if it is a WebSocket.
+    pub(crate) fn poll_message(&mut self) -> Option<Message> {
         let carrier = self.carrier.as_mut()?;
-        let (number, record) = self.endpoint.poll_send(carrier)?;
-        self.sent = self.sent.max(number);
-        Some((number, record.clone()))
+        let message = self.endpoint.poll_message(carrier)?;
+        self.sent = self.sent.max(carrier.sent());
+        Some(message)
     }
 
     /// Whether there are records that the server hasn't acknowledged.
@@ -275,11 +264,9 @@ impl Session {
         Some(Cursor { direct, rooms: self.rooms.take_told() })
     }
 
-    /// When an acknowledgement is due; `lazy` is how much later than on a WebSocket it may be, where little has come.
-    pub(crate) fn ack_due(&self, lazy: Duration) -> Option<Instant> {
-        let due = self.endpoint.intake.poll_timeout()?;
-        let since = self.endpoint.intake.pending_since()?;
-        Some(if due > since { due + lazy } else { due })
+    /// When an acknowledgement is due.
+    pub(crate) fn ack_due(&self) -> Option<Instant> {
+        self.endpoint.intake.poll_timeout()
     }
 
     /// The session is gone at the server. What it may have got is unknown; what it certainly hasn't goes to the next session,

@@ -5,14 +5,12 @@ use std::{sync::Arc, time::Instant};
 use bowline_core::{
     Message,
     position::Position,
-    session::{
-        FailedReason, Member, Offered, Record as _, RoomNumber, ServerRecord, ServerSignal, events, websocket,
-    },
+    session::{FailedReason, Offered, Record as _, RoomNumber, ServerRecord, ServerSignal, events, websocket},
 };
 
 use super::{Session, Waiting, rooms::Room};
 use crate::{
-    command::{Answer, Command, Published},
+    command::{Command, Published},
     error::RequestError,
     event::{Event, RoomEvent},
 };
@@ -94,7 +92,9 @@ impl Session {
             Some(Offered::Duplicate) | None => return Ok(()),
             Some(Offered::Hole) => {
                 let last = self.endpoint.intake.last();
-                return Err(Broken::Carrier(format!("record {number:?} came after {last}: what is between is missing")));
+                return Err(Broken::Carrier(format!(
+                    "record {number:?} came after {last}: what is between is missing"
+                )));
             }
         }
         match record {
@@ -200,6 +200,12 @@ impl Session {
                 self.attach(&open)?;
             }
             ServerSignal::Ack(number) => self.acked(number)?,
+            ServerSignal::From(number) => {
+                if let Some(carrier) = &self.carrier {
+                    let handled = self.endpoint.handle_from(carrier, number);
+                    handled.map_err(|error| Broken::Carrier(error.to_string()))?;
+                }
+            }
             ServerSignal::Gap { room, gap, number } => self.deliveries.extend(self.rooms.gap(&room, gap, number)),
             ServerSignal::Presence(presence) => {
                 let event = RoomEvent::Presence(presence.change);

@@ -178,7 +178,12 @@ impl Rooms {
     }
 
     /// A publication came. Nothing comes of one that came before.
-    pub(super) fn published(&mut self, name: &Arc<str>, offset: u64, message: bowline_core::Message) -> Option<Delivery> {
+    pub(super) fn published(
+        &mut self,
+        name: &Arc<str>,
+        offset: u64,
+        message: bowline_core::Message,
+    ) -> Option<Delivery> {
         let room = self.rooms.get_mut(name)?;
         let position = room.position.as_mut().filter(|position| position.offset < offset)?;
         position.offset = offset;

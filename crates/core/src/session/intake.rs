@@ -97,13 +97,6 @@ impl Intake {
         Some(if is_due { since } else { since + ACK_DELAY })
     }
 
-    /// When the first came of what is not acknowledged: a receiver to whom an acknowledgement is dear, as it takes a request, may
-    /// wait for more than [`ACK_DELAY`] after it.
-    #[must_use]
-    pub const fn pending_since(&self) -> Option<Instant> {
-        self.since
-    }
-
     /// The number of the last record, if an acknowledgement is due. Whoever takes it sends it; a client with the places of
     /// its rooms.
     pub fn take_ack(&mut self, now: Instant) -> Option<u64> {

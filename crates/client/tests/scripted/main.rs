@@ -1,0 +1,4 @@
+//! The client against a peer that does what is written here.
+
+mod support;
+mod transports;
