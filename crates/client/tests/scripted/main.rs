@@ -1,4 +1,5 @@
 //! The client against a peer that does what is written here.
 
 mod support;
+mod switches;
 mod transports;

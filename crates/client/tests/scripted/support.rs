@@ -69,6 +69,13 @@ impl Peer {
         soon(self.requests.recv()).await.expect("it accepts")
     }
 
+    /// The next two requests: the one that `is_first` says of, and the other.
+    pub(crate) async fn two(&mut self, is_first: impl Fn(&Asked) -> bool) -> (Asked, Asked) {
+        let (one, other) = (self.next().await, self.next().await);
+        assert!(is_first(&one) != is_first(&other), "two of a kind: {} and {}", one.target, other.target);
+        if is_first(&one) { (one, other) } else { (other, one) }
+    }
+
     /// Nothing is asked for so long.
     pub(crate) async fn quiet(&mut self, time: Duration) {
         if let Ok(Some(asked)) = tokio::time::timeout(time, self.requests.recv()).await {
