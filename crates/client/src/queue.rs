@@ -100,6 +100,7 @@ impl Queue {
             },
             Overflow::DropOldest => loop {
                 match self.try_place(size) {
+                    None if self.count.is_closed() => break None,
                     None if self.drop_oldest() => {}
                     // Only what may not be dropped is in the way.
                     None => break self.place(size).await,

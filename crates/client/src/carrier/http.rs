@@ -22,7 +22,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{Attach, End, Means, Output, Waiting, answer::show_event, end_of, headers};
 use crate::{
@@ -81,6 +81,8 @@ enum State {
         body: Incoming,
         parser: Box<Parser>,
     },
+    /// The answer is of no use, but for what it says for people.
+    Refused(Waiting<End>),
     /// Until the next poll.
     Resting,
     Done,
@@ -124,6 +126,10 @@ impl HttpCarrier {
                 },
                 State::Asking { .. } => ready!(self.poll_asking(cx)),
                 State::Reading { .. } => ready!(self.poll_reading(cx)),
+                State::Refused(explained) => {
+                    let end = ready!(explained.as_mut().poll(cx));
+                    Some(self.end(end))
+                }
                 State::Resting => {
                     ready!(self.deadline.as_mut().poll(cx));
                     self.ask_again(session);
@@ -184,7 +190,7 @@ impl HttpCarrier {
         };
         let cursor = std::mem::take(cursor);
         match answer {
-            Ok(answer) => Poll::Ready(Some(self.answered(answer, cursor))),
+            Ok(answer) => Poll::Ready(self.answered(answer, cursor)),
             Err(error) => {
                 let kind = if error.unreachable { FailureKind::Unreachable } else { FailureKind::Broken };
                 Poll::Ready(self.failed(End::new(kind, error.reason)))
@@ -192,22 +198,24 @@ impl HttpCarrier {
         }
     }
 
-    fn answered(&mut self, answer: Response, cursor: Cursor) -> Output {
+    /// `None` where more of it is to be read.
+    fn answered(&mut self, answer: Response, cursor: Cursor) -> Option<Output> {
         self.config.wire.came(self.transport, || show_answer(&answer));
         if let Some(end) = end_of(answer.status(), answer.headers(), self.attach.secret.is_some() || self.is_open) {
-            return self.end(end);
+            self.state = State::Refused(Box::pin(explained(end, answer.into_body())));
+            return None;
         }
         if answer.status() == StatusCode::NO_CONTENT {
             self.failed_once = false;
             self.rest();
             if !std::mem::replace(&mut self.is_open, true) {
-                return Output::Open(None);
+                return Some(Output::Open(None));
             }
         } else {
             let parser = Box::new(Parser::new(max_event(self.config.max_message_size)));
             self.state = State::Reading { body: answer.into_body(), parser };
         }
-        Output::Confirmed(cursor)
+        Some(Output::Confirmed(cursor))
     }
 
     /// `None` where the answer has ended.
@@ -346,6 +354,29 @@ impl HttpCarrier {
             self.deadline.as_mut().reset(Instant::now());
         }
     }
+}
+
+/// How much of a refusal is read for what it says, and for how long.
+const MAX_EXPLANATION: usize = 1 << 10;
+const EXPLANATION_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The end with the first line of what the server says about it.
+async fn explained(mut end: End, mut body: Incoming) -> End {
+    let mut text = Vec::new();
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await
+            && text.len() < MAX_EXPLANATION
+        {
+            text.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+        }
+    };
+    // Without the rest it is no worse.
+    let _ = timeout(EXPLANATION_TIMEOUT, reading).await;
+    let text = String::from_utf8_lossy(&text);
+    if let Some(line) = text.lines().map(str::trim).find(|line| !line.is_empty()) {
+        end.reason = format!("{}: {}", end.reason, show_event(line, MAX_SHOWN));
+    }
+    end
 }
 
 fn show_answer(answer: &Response) -> String {

@@ -183,7 +183,7 @@ impl Policy {
             if let State::Carried(carried) = &self.state {
                 self.actions.push_back(Action::Stop(carried.id));
             }
-            self.forget_session(now);
+            self.forget_session(None, now);
         }
     }
 
@@ -281,7 +281,7 @@ impl Policy {
                 race.floor = race.floor.max(failure.floor);
                 match failure.kind {
                     // A WebSocket's 404 may come from something that knows none: the other transports decide.
-                    FailureKind::Gone if attempt.transport.is_http() => return self.forget_session(now),
+                    FailureKind::Gone if attempt.transport.is_http() => return self.forget_session(None, now),
                     FailureKind::Unreachable => race.untried.clear(),
                     _ => {}
                 }
@@ -309,7 +309,7 @@ impl Policy {
         }
         let all = |wanted| race.failed.iter().all(|(_, kind)| *kind == wanted);
         if race.failed.iter().any(|(_, kind)| *kind == FailureKind::Gone) {
-            return self.forget_session(now);
+            return self.forget_session(None, now);
         }
         self.refusals = if all(FailureKind::Refused) { self.refusals + 1 } else { 0 };
         let floor = race.floor;
@@ -330,7 +330,10 @@ impl Policy {
             }
             // Somebody else has the secret, or a try of before came late: once is no reason to wait.
             FailureKind::Superseded if age >= self.config.race_delay => self.begin_round(Some(transport), now),
-            FailureKind::Gone => self.forget_session(now),
+            FailureKind::Gone => {
+                self.waits.lost(age >= self.config.proven_after);
+                self.forget_session(failure.floor, now);
+            }
             FailureKind::Superseded | FailureKind::Unreachable | FailureKind::Broken | FailureKind::Refused => {
                 let proven = age >= self.config.proven_after;
                 self.memory.broke(transport, proven, now, self.config.memory);
@@ -348,13 +351,15 @@ impl Policy {
         self.actions.push_back(Action::Wait(wait));
     }
 
-    /// There is no session any more: another is opened, at once unless this one was lost as soon as it was there.
-    fn forget_session(&mut self, now: Instant) {
+    /// There is no session any more: another is opened, at once unless this one was lost as soon as it was there, or the server
+    /// says when.
+    fn forget_session(&mut self, floor: Option<Duration>, now: Instant) {
         let since = self.session_since.take();
         self.actions.push_back(Action::Forget);
         self.stop_attempts(|attempt| attempt.role != Role::Abandoned);
-        if since.is_some_and(|since| now.saturating_duration_since(since) < self.config.race_delay) {
-            self.wait(None, now);
+        let is_young = since.is_some_and(|since| now.saturating_duration_since(since) < self.config.race_delay);
+        if is_young || floor.is_some() {
+            self.wait(floor, now);
         } else {
             self.begin_round(None, now);
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bowline_client::{Event, JoinStart, SendErrorReason, Transport};
 
-use super::support::{Peer, SECRET, OTHER, connected, event, message, open, soon, ws_open};
+use super::support::{OTHER, Peer, SECRET, connected, event, message, open, soon, ws_open};
 
 const ALL: [Transport; 4] = Transport::ALL;
 const SHORT: Duration = Duration::from_millis(100);

@@ -154,6 +154,15 @@ fn a_session_that_is_lost_as_soon_as_it_is_there_is_no_loop() {
 }
 
 #[test]
+fn a_session_that_ends_since_the_server_goes_is_followed_by_another_when_the_server_says() {
+    let mut world = works();
+    world.until(40 * SECOND);
+    world.end_with(FailureKind::Gone, Some(Duration::from_secs(3)));
+    assert_eq!(world.until(40 * SECOND), ["40000 forget", "40000 wait"]);
+    assert!(world.waits[0] >= Duration::from_secs(3) && world.waits[0] <= Duration::from_secs(9), "{:?}", world.waits);
+}
+
+#[test]
 fn refused_by_all_is_the_end_once_it_was_refused_so_often() {
     for allowed in [1, 3] {
         let refused = Path::Fail(10, FailureKind::Refused);
