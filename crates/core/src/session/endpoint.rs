@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AheadOfSent, Hole, Intake, Offered, Record, Ring, RingBounds, Signal as _, websocket};
+use super::{AheadOfSent, Hole, Intake, Kept, Offered, Record, Ring, RingBounds, Signal as _, websocket};
 use crate::Message;
 
 /// One end of a session's direct streams, whatever carries them: what it sent, what it got, and which carrier holds.
@@ -41,7 +41,7 @@ impl Carrier {
     }
 }
 
-impl<R: Record> Endpoint<R> {
+impl<R: Kept> Endpoint<R> {
     /// One end of a new session.
     #[must_use]
     pub fn new(bounds: RingBounds) -> Self {
@@ -74,20 +74,6 @@ impl<R: Record> Endpoint<R> {
         Some(next)
     }
 
-    /// The next message to go out on `carrier`, a WebSocket; `None` where there is none now, or it was superseded.
-    ///
-    /// Records have no numbers there. So where the next one isn't the next on this carrier, since the peer acknowledged more by
-    /// other ways, the event `from` goes first.
-    pub fn poll_message(&self, carrier: &mut Carrier) -> Option<Message> {
-        let before = carrier.sent;
-        let (number, record) = self.poll_send(carrier)?;
-        if number - before == 1 {
-            return Some(websocket::encode_record(record));
-        }
-        carrier.sent = number - 1;
-        Some(websocket::encode_signal(&R::Signal::from_after(carrier.sent)))
-    }
-
     /// The event `from` came on `carrier`: the peer's records go on after `number`. Nothing where the carrier was superseded.
     ///
     /// # Errors
@@ -104,6 +90,22 @@ impl<R: Record> Endpoint<R> {
             Some(number) => self.intake.offer(number),
             None => self.intake.next(),
         })
+    }
+}
+
+impl<R: Record> Endpoint<R> {
+    /// The next message to go out on `carrier`, a WebSocket; `None` where there is none now, or it was superseded.
+    ///
+    /// Records have no numbers there. So where the next one isn't the next on this carrier, since the peer acknowledged more by
+    /// other ways, the event `from` goes first.
+    pub fn poll_message(&self, carrier: &mut Carrier) -> Option<Message> {
+        let before = carrier.sent;
+        let (number, record) = self.poll_send(carrier)?;
+        if number - before == 1 {
+            return Some(websocket::encode_record(record));
+        }
+        carrier.sent = number - 1;
+        Some(websocket::encode_signal(&R::Signal::from_after(carrier.sent)))
     }
 }
 

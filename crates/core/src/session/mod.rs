@@ -30,7 +30,7 @@ pub use self::{
         ClientRecord, ClientSignal, FailedReason, Form, JoinStart, Member, Open, Presence, PresenceChange, Publish,
         Record, ServerRecord, ServerSignal, Signal, UnknownReason,
     },
-    ring::{Ring, RingBounds},
+    ring::{Kept, Ring, RingBounds},
     secret::{InvalidSecret, Node, Secret},
 };
 

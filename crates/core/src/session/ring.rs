@@ -22,6 +22,18 @@ impl Default for RingBounds {
     }
 }
 
+/// What a [`Ring`] holds: a [`Record`], or an end's own form of one.
+pub trait Kept {
+    /// What it counts for, in bytes of payload.
+    fn weight(&self) -> usize;
+}
+
+impl<R: Record> Kept for R {
+    fn weight(&self) -> usize {
+        self.size()
+    }
+}
+
 /// One end's records in their order, from the first that the peer has not acknowledged. Empty, it owns no memory.
 #[derive(Clone, Debug)]
 pub struct Ring<R> {
@@ -32,7 +44,7 @@ pub struct Ring<R> {
     records: VecDeque<R>,
 }
 
-impl<R: Record> Ring<R> {
+impl<R: Kept> Ring<R> {
     /// An empty one, whose first record gets the number 1.
     #[must_use]
     pub const fn new(bounds: RingBounds) -> Self {
@@ -79,7 +91,7 @@ impl<R: Record> Ring<R> {
     /// Adds a record and gives its number; whoever calls it has asked [`has_room`](Self::has_room). It goes past the bounds
     /// only for the record `close`, the last of a session, which never waits.
     pub fn push(&mut self, record: R) -> u64 {
-        self.bytes += record.size();
+        self.bytes += record.weight();
         self.records.push_back(record);
         self.last()
     }
@@ -97,7 +109,7 @@ impl<R: Record> Ring<R> {
             && let Some(record) = self.records.pop_front()
         {
             self.acked += 1;
-            self.bytes -= record.size();
+            self.bytes -= record.weight();
         }
         if self.records.is_empty() {
             self.records = VecDeque::new();

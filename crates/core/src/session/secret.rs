@@ -16,6 +16,17 @@ impl Node {
     /// The longest name.
     pub const MAX_LEN: usize = 16;
 
+    /// A name that no other process is likely to have: eight random characters.
+    #[must_use]
+    pub fn random() -> Self {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+        let mut name = [0; Self::MAX_LEN];
+        for byte in &mut name[..8] {
+            *byte = LETTERS[rand::random_range(0..LETTERS.len())];
+        }
+        Self { name }
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {

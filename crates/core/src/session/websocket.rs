@@ -32,7 +32,9 @@ pub fn encode_signal<S: Signal>(signal: &S) -> Message {
     encode_event(signal.kind(), &signal.data())
 }
 
-fn encode_event(kind: Field<'_>, data: &str) -> Message {
+/// An event as a message, of whatever kind: `data` is one line.
+#[must_use]
+pub fn encode_event(kind: Field<'_>, data: &str) -> Message {
     Message::text([SEPARATOR_TEXT, "event: ", kind.as_str(), "\ndata: ", data].concat())
 }
 
