@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use bowline_core::{
-    connection::Config,
-    message::deflate::DeflateConfig,
-};
+use bowline_core::{connection::Config, message::deflate::DeflateConfig};
 use bowline_server::{
     Hub, Session,
     http::{Grant, Guards},
@@ -80,7 +77,8 @@ async fn an_answer_comes_before_what_it_lets_in() {
 async fn what_is_not_done_says_why() {
     for way in WAYS {
         let options = RoomOptions::default().max_log_bytes(100).max_members(2);
-        let full = RoomOptions::default().slow_consumer(bowline_server::room::SlowConsumer::Backpressure).max_log_count(1);
+        let full =
+            RoomOptions::default().slow_consumer(bowline_server::room::SlowConsumer::Backpressure).max_log_count(1);
         let hub = Hub::builder().room_options("full", full).room_options("*", options).max_rooms_per_session(2);
         let guards = Guards::new().authorize(|_| async {
             let grant = Grant::new().join_only(|room| room.as_str() != "secret");
@@ -88,8 +86,7 @@ async fn what_is_not_done_says_why() {
         });
         let site = Site::guarded(Http::One, hub, guards);
         let mut peer = Peer::open(&site, way).await;
-        let crowd: Vec<_> =
-            (0..2).map(|_| site.hub.room("crowd").unwrap().subscribe(Start::Newest).unwrap()).collect();
+        let crowd: Vec<_> = (0..2).map(|_| site.hub.room("crowd").unwrap().subscribe(Start::Newest).unwrap()).collect();
         let slow = site.hub.room("full").unwrap().subscribe(Start::Newest).unwrap();
         site.hub.room("full").unwrap().broadcast("unread").unwrap();
         assert_eq!(peer.command("join", &json!({ "room": "a" })).await.name, "joined");
