@@ -43,6 +43,10 @@ pub(crate) struct Peer {
     waiting: VecDeque<Event>,
     /// The next message on the WebSocket is this publication.
     binary: Option<String>,
+    /// What it has sent, from the first on: events without `id`.
+    said: Vec<String>,
+    /// How many of them the server has, as far as it knows.
+    acked: u64,
 }
 
 impl Peer {
@@ -57,6 +61,8 @@ impl Peer {
             epochs: HashMap::new(),
             waiting: VecDeque::new(),
             binary: None,
+            said: Vec::new(),
+            acked: 0,
         };
         peer.attach(way).await;
         peer.client.secret = peer.open["session"].as_str().expect("a secret").to_owned();
@@ -107,7 +113,26 @@ impl Peer {
                 Carrier::Poll(target)
             }
         };
-        std::mem::replace(&mut self.carrier, carrier)
+        let before = std::mem::replace(&mut self.carrier, carrier);
+        self.say_again().await;
+        before
+    }
+
+    /// Sends what the server may not have.
+    async fn say_again(&mut self) {
+        let unacked = usize::try_from(self.acked).unwrap();
+        if let Carrier::Socket(socket) = &mut self.carrier {
+            for event in &self.said[unacked..] {
+                let message = event.strip_prefix("data: ").map_or_else(|| format!("\u{1e}{event}"), ToOwned::to_owned);
+                send(socket, &message).await;
+            }
+        } else if unacked < self.said.len() {
+            let events = (self.acked + 1..).zip(&self.said[unacked..]);
+            let body: String = events.map(|(number, event)| format!("id: {number}\n{event}\n\n")).collect();
+            let answer = self.client.post(&body).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            self.acked = answer.events()[0].data.parse().unwrap();
+        }
     }
 
     fn on_open(&mut self, event: &Event) {
@@ -115,9 +140,7 @@ impl Peer {
         self.open = event.json();
         assert_eq!(self.open["version"], 1);
         self.binary = None;
-        if let Some(from) = self.open["from"].as_u64() {
-            self.counted(from);
-        }
+        self.acked = self.acked.max(self.open["ack"].as_u64().unwrap());
     }
 
     fn counted(&mut self, from: u64) {
@@ -210,7 +233,11 @@ impl Peer {
     /// Passes over what it has.
     fn take(&mut self, mut event: Event) -> Option<Event> {
         match &*event.name {
-            "nothing" | "ack" => return None,
+            "nothing" => return None,
+            "ack" => {
+                self.acked = self.acked.max(event.data.parse().unwrap());
+                return None;
+            }
             "from" => {
                 self.counted(event.data.parse().unwrap());
                 return None;
@@ -265,21 +292,18 @@ impl Peer {
 
     /// Sends a record: an event without `id`.
     pub(crate) async fn say(&mut self, event: &str) {
+        self.said.push(event.to_owned());
+        self.client.sent += 1;
         if let Carrier::Socket(socket) = &mut self.carrier {
-            self.client.sent += 1;
-            send(socket, &format!("\u{1e}{event}")).await;
+            let message = event.strip_prefix("data: ").map_or_else(|| format!("\u{1e}{event}"), ToOwned::to_owned);
+            send(socket, &message).await;
         } else {
-            self.client.say(event).await;
+            self.say_again().await;
         }
     }
 
     pub(crate) async fn text(&mut self, text: &str) {
-        if let Carrier::Socket(socket) = &mut self.carrier {
-            self.client.sent += 1;
-            send(socket, text).await;
-        } else {
-            self.client.text(text).await;
-        }
+        self.say(&format!("data: {text}")).await;
     }
 
     /// Sends a command, and gives its answer, with nothing before it.
