@@ -161,7 +161,7 @@ impl Sessions {
             let was_open = connection.is_open;
             if self.transport == Transport::Comet {
                 // Heartbeats, once it is open.
-                connection.is_open |= is_streaming(&connection.answer)?;
+                connection.is_open = was_open || is_streaming(&connection.answer)?;
                 if connection.is_open {
                     connection.answer = Vec::new();
                 }

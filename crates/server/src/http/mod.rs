@@ -1,5 +1,6 @@
 //! HTTP: what requests have to pass, and what answers them.
 
+mod answer;
 mod authorize;
 #[cfg(feature = "axum")]
 mod axum;

@@ -12,7 +12,7 @@ use std::{
 
 use bowline_core::session::SUBPROTOCOL;
 use http::{
-    HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{ALLOW, CONNECTION},
     request::Parts,
 };
@@ -23,6 +23,7 @@ use tracing::Instrument as _;
 
 use super::{
     Body, Guards, RequestExt as _,
+    answer::Answer,
     authorize::refusal,
     bodies::Bodies,
     cors::{self, Cors},
@@ -208,13 +209,15 @@ impl Inner {
     }
 
     async fn respond<B: HttpBody>(&self, parts: Parts, body: B, upgrade: OnUpgrade) -> Response<Body> {
-        let origin = origin_of(&parts);
-        let (asked, uri) = (Asked::of(&parts), parts.uri.clone());
-        let (mut response, is_foreign) = match self.answer(parts, body, upgrade).await {
-            Ok(response) => (response, false),
+        // Copies: what is of the request itself would keep the connection's read buffer while it is held.
+        let origin = origin_of(&parts).and_then(|origin| HeaderValue::from_bytes(origin.as_bytes()).ok());
+        let (asked, path) = (Asked::of(&parts), Box::<str>::from(parts.uri.path()));
+        let answered = Box::pin(self.answer(parts, body, upgrade)).await;
+        let (mut response, is_foreign) = match answered {
+            Ok(answer) => (answer.response().await, false),
             Err(turned) => {
                 self.hub.metrics().handles.refused.of(turned.reason).increment(1);
-                asked.tell(&turned, &uri, origin.as_ref());
+                asked.tell(&turned, &path, origin.as_ref());
                 (asked.turned(turned.refusal), matches!(turned.reason, Refused::Origin | Refused::Host))
             }
         };
@@ -231,12 +234,12 @@ impl Inner {
         response
     }
 
-    async fn answer<B: HttpBody>(&self, parts: Parts, body: B, upgrade: OnUpgrade) -> Result<Response<Body>, Turned> {
+    async fn answer<B: HttpBody>(&self, parts: Parts, body: B, upgrade: OnUpgrade) -> Result<Answer, Turned> {
         self.guards.check(&parts)?;
         let path = parts.uri.path().strip_prefix(&*self.mount).ok_or_else(not_found)?;
         let route = Route::parse(path)?;
         if parts.method == Method::OPTIONS {
-            return Ok(options(&parts, &route));
+            return Ok(options(&parts, &route).into());
         }
         let ask = Ask::of(&parts)?;
         // A session that there is goes on until it is told of its end.
@@ -251,23 +254,22 @@ impl Inner {
         parts.extensions.extend(std::mem::take(&mut grant.extensions));
         match route {
             Route::Session if let Some(named) = named => self.carry(parts, body, named, grant).await,
-            Route::Session => self.open_session(parts, ask, upgrade, grant),
+            Route::Session => self.open_session(parts, ask, upgrade, grant).map(Answer::Now),
             Route::WebSocket if ask.is_some() && query::offers(&parts.headers, SUBPROTOCOL) => {
-                self.open_session(parts, ask, upgrade, grant)
+                self.open_session(parts, ask, upgrade, grant).map(Answer::Now)
             }
-            Route::WebSocket => self.open_web_socket(parts, ask, upgrade, grant),
+            Route::WebSocket => self.open_web_socket(parts, ask, upgrade, grant).map(Answer::Now),
             Route::Room(name) if parts.method != Method::POST && !grant.rights.may_join(&name) => {
                 Err(forbidden("You may not join this room.\n"))
             }
-            Route::Room(name) if ask.is_some() => self.open_room(parts, ask, upgrade, grant, &name),
+            Route::Room(name) if ask.is_some() => self.open_room(parts, ask, upgrade, grant, &name).map(Answer::Now),
             Route::Room(name) => {
-                let mut response = if parts.method == Method::POST {
-                    self.publish(&parts, body, name, &grant).await?
+                let answer = if parts.method == Method::POST {
+                    self.publish(&parts, body, name, &grant).await?.into()
                 } else {
-                    self.read_room(&parts, name).await?
+                    self.read_room(&parts, name)?
                 };
-                response.headers_mut().extend(grant.headers);
-                Ok(response)
+                Ok(answer.with(grant.headers))
             }
         }
     }
@@ -290,11 +292,11 @@ impl Asked {
     }
 
     /// For the log. Without the query, where a ticket may be.
-    fn tell(self, turned: &Turned, uri: &Uri, origin: Option<&HeaderValue>) {
+    fn tell(self, turned: &Turned, path: &str, origin: Option<&HeaderValue>) {
         tracing::debug!(
             reason = turned.reason.as_str(),
             status = turned.refusal.status().as_u16(),
-            path = %Untrusted(uri.path()),
+            path = %Untrusted(path),
             origin = origin.and_then(|origin| origin.to_str().ok()).map(|origin| display(Untrusted(origin))),
             peer = self.connection.map(|connection| display(connection.peer())),
             "a request was refused"
