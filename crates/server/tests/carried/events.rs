@@ -15,14 +15,13 @@ impl Event {
     }
 }
 
-/// The whole events of a stream, and what is behind the last.
-pub(crate) fn parse(text: &str) -> (Vec<Event>, &str) {
-    let mut events = Vec::new();
-    let mut rest = text;
-    while let Some(end) = rest.find("\n\n") {
+/// Takes the first whole event off a stream; what has no data is none.
+pub(crate) fn take(stream: &mut String) -> Option<Event> {
+    while let Some(end) = stream.find("\n\n") {
+        let block: String = stream.drain(..end + 2).collect();
         let mut event = Event { name: "message".to_owned(), ..Event::default() };
         let mut data = Vec::new();
-        for line in rest[..end].lines() {
+        for line in block.lines() {
             match line.split_once(": ").unwrap_or((line, "")) {
                 ("id", id) => event.id = Some(id.to_owned()),
                 ("event", name) => name.clone_into(&mut event.name),
@@ -32,9 +31,16 @@ pub(crate) fn parse(text: &str) -> (Vec<Event>, &str) {
         }
         if !data.is_empty() {
             event.data = data.join("\n");
-            events.push(event);
+            return Some(event);
         }
-        rest = &rest[end + 2..];
     }
-    (events, rest)
+    None
+}
+
+/// All events of a stream that ends with one.
+pub(crate) fn all(stream: &str) -> Vec<Event> {
+    let mut rest = stream.to_owned();
+    let events = std::iter::from_fn(|| take(&mut rest)).collect();
+    assert_eq!(rest, "", "{stream}");
+    events
 }

@@ -41,7 +41,11 @@ async fn the_hook_sees_the_request_and_says_who_it_is() {
     let request = Arc::new(parts("/ws", &[("authorization", "Bearer ann")], None));
     let grant = guards.ask(&request).await.unwrap();
     assert_eq!((grant.identity.as_deref(), grant.extensions.get::<u8>()), (Some("ann"), Some(&7)));
-    assert!(grant.rights.may_join(&room("lobby")) && !grant.rights.may_join(&room("vault")) && !grant.rights.may_publish(&room("lobby")));
+    assert!(
+        grant.rights.may_join(&room("lobby"))
+            && !grant.rights.may_join(&room("vault"))
+            && !grant.rights.may_publish(&room("lobby"))
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -186,7 +186,9 @@ impl Work {
 
     /// Takes what came on the WebSocket, if that is the carrier.
     fn receive(&mut self, shared: &Shared, wire: &mut Wire, cx: &mut Context<'_>) -> Turn {
-        for _ in 0..MAX_STEPS {
+        for step in 0..MAX_STEPS {
+            // What was done may have an answer, which is to be written.
+            let waits = if step == 0 { Turn::Wait } else { Turn::Again };
             let Some(carried) = wire.link.carried() else { return Turn::Over };
             let came = carried.poll_came(shared, cx);
             if let Some(took) = carried.round_trip().filter(|took| *took != self.round_trip) {
@@ -195,12 +197,12 @@ impl Work {
             }
             match came {
                 Came::Some => {}
-                Came::Nothing => return Turn::Wait,
-                Came::Message(len) => {
-                    if let Some(turn) = self.on_message(shared, wire, len, cx) {
-                        return turn;
-                    }
-                }
+                Came::Nothing => return waits,
+                Came::Message(len) => match self.on_message(shared, wire, len, cx) {
+                    Some(Turn::Wait) => return waits,
+                    Some(turn) => return turn,
+                    None => {}
+                },
                 Came::Command(len) => {
                     let is_permitted = wire.admits(len);
                     if let Some(carried) = wire.link.carried() {
