@@ -78,7 +78,8 @@ impl Outgoing {
     }
 
     fn wait(&mut self, wait: Duration, now: Instant) {
-        self.not_before = now.checked_add(wait);
+        // A server that says "in a thousand years" is waited for as long as the clock can tell.
+        self.not_before = now.checked_add(wait).or_else(|| now.checked_add(Duration::from_hours(24 * 365)));
     }
 }
 
