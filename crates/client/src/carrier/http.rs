@@ -315,7 +315,8 @@ impl HttpCarrier {
         let was_held = self.asked_at.elapsed() >= SHORTEST_HOLD || !self.holds || self.brought;
         let between =
             if self.transport == Transport::Polling || !was_held { self.config.poll_interval } else { Duration::ZERO };
-        self.deadline.as_mut().reset(self.asked_at + between.max(self.floor.take().unwrap_or_default()));
+        let at = (self.asked_at + between).max(Instant::now() + self.floor.take().unwrap_or_default());
+        self.deadline.as_mut().reset(at);
         self.state = State::Resting;
     }
 

@@ -230,6 +230,16 @@ impl WebSocket {
         }
     }
 
+    /// The next Ping's payload; it is answered.
+    pub(crate) async fn ping(&mut self) -> String {
+        loop {
+            if let Message::Ping(payload) = soon(self.0.next()).await.expect("open").expect("open") {
+                soon(self.0.flush()).await.expect("open");
+                return String::from_utf8(payload.to_vec()).expect("UTF-8");
+            }
+        }
+    }
+
     /// Reads until the client's Close frame and gives its code.
     pub(crate) async fn closed(&mut self) -> Option<u16> {
         loop {

@@ -191,3 +191,52 @@ async fn a_carrier_that_is_superseded_asks_again() {
     // Nothing is told: nothing happened to the application.
     assert_eq!(event(&mut client).await, message("a"));
 }
+
+/// PROTOCOL.md §3: the stream ends after a time or size; the client attaches again, when the server says.
+#[tokio::test]
+async fn a_stream_that_ends_is_asked_for_again_and_one_that_ends_at_once_is_none() {
+    let mut peer = Peer::bind().await;
+    let mut client = peer.client(&ALL[1..3]).build().expect("checked");
+    let mut stream = peer.next().await.stream().await;
+    stream.send(&format!("{}id: 1\ndata: a\n\n", open(Some(SECRET), 0, 0))).await;
+    assert_eq!(event(&mut client).await, connected(Transport::Comet));
+    assert_eq!(event(&mut client).await, message("a"));
+    let ack = peer.next().await;
+    ack.ack(0).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    stream.send("retry: 300\n\n").await;
+    let ended = Instant::now();
+    stream.end().await;
+    let again = peer.next().await;
+    assert_eq!((again.session(), again.header("bowline-cursor")), (SECRET, Some("1")));
+    assert_eq!(again.method, "GET");
+    assert!((Duration::from_millis(290)..Duration::from_secs(2)).contains(&ended.elapsed()), "{:?}", ended.elapsed());
+    let mut stream = again.stream().await;
+    stream.send(&open(None, 0, 1)).await;
+    stream.end().await;
+    let Event::Disconnected { reason, .. } = event(&mut client).await else { panic!("not told") };
+    assert!(reason.contains("as soon as it began"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_web_socket_that_does_not_answer_a_check_is_replaced() {
+    let mut peer = Peer::bind().await;
+    let mut client = peer.client(&[Transport::WebSocket]).build().expect("checked");
+    let mut ws = peer.next().await.upgrade().await;
+    ws.send(&ws_open(Some(SECRET), 0, 0)).await;
+    assert_eq!(event(&mut client).await, connected(Transport::WebSocket));
+    // Nobody reads it, so that its Ping is not answered.
+    let began = Instant::now();
+    client.sender().check();
+    assert!(matches!(event(&mut client).await, Event::Disconnected { .. }));
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    let mut again = peer.next().await.upgrade().await;
+    again.send(&ws_open(None, 0, 0)).await;
+    assert_eq!(event(&mut client).await, connected(Transport::WebSocket));
+    assert_eq!(event(&mut client).await, Event::Resumed { replayed: 0 });
+    // One that answers goes on.
+    client.sender().check();
+    soon(async { while again.ping().await != "check" {} }).await;
+    again.send("a").await;
+    assert_eq!(event(&mut client).await, message("a"));
+}
