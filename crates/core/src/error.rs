@@ -117,6 +117,8 @@ pub enum ProtocolError {
     InvalidCloseCode(u16),
     /// Compressed data that isn't DEFLATE (RFC 7692 §7.2.2).
     InvalidDeflate,
+    /// A record or a cursor of a session that can't be read (`bowline.v1`, section 5).
+    InvalidRecord,
 }
 
 impl ProtocolError {
@@ -147,6 +149,7 @@ impl fmt::Display for ProtocolError {
             Self::TruncatedClosePayload => "a close frame has a payload of one byte",
             Self::InvalidCloseCode(code) => return write!(f, "{code} is not a close code that may be sent"),
             Self::InvalidDeflate => "compressed data is not DEFLATE",
+            Self::InvalidRecord => "a record or a cursor of the session can't be read",
         })
     }
 }
@@ -222,6 +225,8 @@ pub enum Timeout {
     Close,
     /// The peer took nothing of what was to be written for `write_timeout`.
     Write,
+    /// A session was without a carrier for its time to live.
+    Carrier,
 }
 
 impl fmt::Display for Timeout {
@@ -231,6 +236,7 @@ impl fmt::Display for Timeout {
             Self::Pong => "nothing came from the peer within ping_timeout of a ping",
             Self::Close => "the peer did not answer a close frame within close_timeout",
             Self::Write => "the peer read nothing for write_timeout",
+            Self::Carrier => "the session was without a carrier for its time to live",
         })
     }
 }

@@ -1,7 +1,8 @@
-//! WebSocket (RFC 6455) and permessage-deflate (RFC 7692) without I/O, and [`stream`], which runs them on tokio.
+//! WebSocket (RFC 6455), permessage-deflate (RFC 7692) and sessions that move between transports, without I/O; and [`stream`],
+//! which runs WebSocket on tokio.
 //!
-//! The arrows point down: `stream` → [`connection`], [`handshake`], [`event_stream`] → [`message`] → [`frame`] → [`error`] →
-//! [`close`].
+//! The arrows point down: `stream` → [`connection`], [`handshake`], [`session`] → [`event_stream`] → [`message`] → [`frame`] →
+//! [`error`] → [`close`]; [`session`] → [`position`] too.
 //! Nothing outside `stream` touches a socket, spawns a task or reads a clock.
 //!
 //! ```no_run
@@ -35,7 +36,9 @@ pub mod frame;
 pub mod handshake;
 pub mod limits;
 pub mod message;
+pub mod position;
 pub mod role;
+pub mod session;
 #[cfg(feature = "tokio")]
 pub mod stream;
 

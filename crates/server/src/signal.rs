@@ -27,6 +27,8 @@ pub(crate) const CLOSE: u64 = 1 << 61;
 pub(crate) const ABORT: u64 = 1 << 60;
 /// The connection can go on: its socket or its timer woke it.
 pub(crate) const IO: u64 = 1 << 59;
+/// Something about the session's carrier changed, or what came by it.
+pub(crate) const CARRIER: u64 = 1 << 58;
 /// The bits below are the rooms': a room's is the index of its membership modulo their number.
 pub(crate) const ROOM_BITS: u32 = 56;
 /// All rooms' bits.

@@ -191,7 +191,9 @@ pub struct Ended {
 }
 
 impl Ended {
-    pub(crate) const fn new(by_peer: bool, clean: bool, frame: Option<CloseFrame>) -> Self {
+    /// An end as it was told by other means than this machine: by a session's records, or by another implementation.
+    #[must_use]
+    pub const fn new(by_peer: bool, clean: bool, frame: Option<CloseFrame>) -> Self {
         Self { by_peer, clean, frame }
     }
 

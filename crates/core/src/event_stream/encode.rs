@@ -14,8 +14,8 @@ pub fn message(out: &mut Vec<u8>, id: Option<Field<'_>>, message: &Message) {
         Message::Text(text) => {
             let text = text.as_str();
             match Lines::new(text) {
-                Ok(lines) => event(out, id, None, lines),
-                Err(_) => in_base64(out, id, TEXT_BASE64, text.as_bytes()),
+                Ok(lines) if !is_longer_than_base64(text) => event(out, id, None, lines),
+                _ => in_base64(out, id, TEXT_BASE64, text.as_bytes()),
             }
         }
     }
@@ -56,6 +56,15 @@ pub fn comment(out: &mut Vec<u8>, text: &str) {
     }
     // Not needed by the format, but a proxy or library that hands on whole events hands on this one too.
     out.push(b'\n');
+}
+
+/// Whether the lines of `text` take so much more than base64 that an event could be many times its message.
+fn is_longer_than_base64(text: &str) -> bool {
+    /// Below it what can be read by eye is worth more.
+    const WORTH: usize = 2 << 10;
+    const PER_LINE: usize = "data: ".len();
+    let lines = memchr::memchr_iter(b'\n', text.as_bytes()).count();
+    lines * PER_LINE > text.len() / 3 + WORTH
 }
 
 fn in_base64(out: &mut Vec<u8>, id: Option<Field<'_>>, name: Field<'_>, bytes: &[u8]) {

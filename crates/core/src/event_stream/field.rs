@@ -16,7 +16,7 @@ impl<'a> Field<'a> {
         if text.contains(['\r', '\n', '\0']) { Err(InvalidField) } else { Ok(Self(text)) }
     }
 
-    pub(super) const fn trusted(text: &'static str) -> Self {
+    pub(crate) const fn trusted(text: &'static str) -> Self {
         Self(text)
     }
 

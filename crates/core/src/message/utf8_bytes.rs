@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    ops::{Deref, RangeTo},
+    ops::{Bound, Deref, RangeBounds},
     str::Utf8Error,
 };
 
@@ -61,17 +61,28 @@ impl Utf8Bytes {
         self.0.is_empty()
     }
 
-    /// The text up to `range.end`, shared.
+    /// A part of the text, shared.
     ///
     /// # Panics
-    /// If the end is past the text's, or inside a character; as with `str`.
+    /// If an end is past the text's, or inside a character; as with `str`.
     #[must_use]
-    pub fn slice(&self, range: RangeTo<usize>) -> Self {
-        if range.end == self.len() {
-            return self.clone();
+    pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
+        let start = match range.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&last) => last.saturating_add(1),
+            Bound::Excluded(&end) => end,
+            Bound::Unbounded => self.len(),
+        };
+        for at in [start, end] {
+            // A byte inside of a character is one of 10xxxxxx: no need to check the whole text again.
+            let is_boundary = self.0.get(at).map_or(at == self.len(), |byte| !(0x80..0xc0).contains(byte));
+            assert!(is_boundary, "{at} is not a character boundary");
         }
-        assert!(self.as_str().is_char_boundary(range.end), "{} is not a character boundary", range.end);
-        Self(self.0.slice(range))
+        Self(self.0.slice(start..end))
     }
 }
 
@@ -175,8 +186,29 @@ mod tests {
     }
 
     #[test]
+    fn a_slice_is_a_part_without_a_copy() {
+        let text = Utf8Bytes::from("aéb");
+        let part = text.slice(1..3);
+        assert_eq!(part, "é");
+        assert_eq!(part.as_bytes().as_ptr(), text.as_bytes()[1..].as_ptr());
+        assert_eq!((text.slice(..), text.slice(4..), text.slice(..=2)), (text.clone(), "".into(), "aé".into()));
+    }
+
+    #[test]
     #[should_panic(expected = "not a character boundary")]
     fn a_slice_ends_between_characters() {
         let _ = Utf8Bytes::from("é").slice(..1);
+    }
+
+    #[test]
+    #[should_panic(expected = "not a character boundary")]
+    fn a_slice_begins_between_characters() {
+        let _ = Utf8Bytes::from("é").slice(1..);
+    }
+
+    #[test]
+    #[should_panic(expected = "not a character boundary")]
+    fn a_slice_ends_within_the_text() {
+        let _ = Utf8Bytes::from("a").slice(..2);
     }
 }

@@ -23,8 +23,24 @@ pub struct Grant {
     pub(crate) identity: Option<Arc<str>>,
     pub(crate) extensions: Extensions,
     pub(crate) headers: HeaderMap,
+    pub(crate) rights: Rights,
+}
+
+/// What somebody may do in which rooms.
+#[derive(Clone, Default)]
+pub(crate) struct Rights {
     join: Rooms,
     publish: Rooms,
+}
+
+impl Rights {
+    pub(crate) fn may_join(&self, room: &RoomName) -> bool {
+        self.join.as_ref().is_none_or(|rooms| rooms(room))
+    }
+
+    pub(crate) fn may_publish(&self, room: &RoomName) -> bool {
+        self.publish.as_ref().is_none_or(|rooms| rooms(room))
+    }
 }
 
 /// Which rooms; `None` is all.
@@ -59,28 +75,20 @@ impl Grant {
         self
     }
 
-    /// Which rooms it may join over their own address; else it is answered 403. What a handler joins is the handler's
-    /// business.
+    /// Which rooms it may join over their own address, where it is else answered 403, and by records of a session
+    /// (`bowline.v1`), where that fails as `forbidden`. What a handler joins is the handler's business.
     #[must_use]
     pub fn join_only(mut self, rooms: impl Fn(&RoomName) -> bool + Send + Sync + 'static) -> Self {
-        self.join = Some(Arc::new(rooms));
+        self.rights.join = Some(Arc::new(rooms));
         self
     }
 
-    /// Which rooms it may publish in over their own address: a POST is answered 403, a message on a WebSocket ends it
-    /// with 1008.
+    /// Which rooms it may publish in over their own address, where a POST is answered 403, and a message on a WebSocket ends
+    /// it with 1008; and by records of a session (`bowline.v1`), where that fails as `forbidden`.
     #[must_use]
     pub fn publish_only(mut self, rooms: impl Fn(&RoomName) -> bool + Send + Sync + 'static) -> Self {
-        self.publish = Some(Arc::new(rooms));
+        self.rights.publish = Some(Arc::new(rooms));
         self
-    }
-
-    pub(crate) fn may_join(&self, room: &RoomName) -> bool {
-        self.join.as_ref().is_none_or(|rooms| rooms(room))
-    }
-
-    pub(crate) fn may_publish(&self, room: &RoomName) -> bool {
-        self.publish.as_ref().is_none_or(|rooms| rooms(room))
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use crate::transport::EventStream;
+use crate::transport::{Comet, EventStream};
 
 /// The body of the responses that Bowline gives: nothing, some bytes, or a room that goes on.
 ///
@@ -26,6 +26,7 @@ enum Kind {
     /// The blocks of a room's log that a long poll answers with, shared rather than joined.
     Blocks(std::vec::IntoIter<Bytes>),
     Stream(Box<EventStream>),
+    Comet(Box<Comet>),
 }
 
 impl Body {
@@ -37,6 +38,10 @@ impl Body {
 
     pub(crate) fn blocks(blocks: Vec<Bytes>) -> Self {
         Self(Kind::Blocks(blocks.into_iter()))
+    }
+
+    pub(crate) fn comet(comet: Comet) -> Self {
+        Self(Kind::Comet(Box::new(comet)))
     }
 
     pub(crate) fn stream(stream: EventStream) -> Self {
@@ -65,6 +70,7 @@ impl http_body::Body for Body {
             }
             Kind::Blocks(blocks) => blocks.next(),
             Kind::Stream(stream) => std::task::ready!(stream.poll_next(cx)),
+            Kind::Comet(comet) => std::task::ready!(comet.poll_next(cx)),
         };
         Poll::Ready(data.map(|data| Ok(Frame::data(data))))
     }
@@ -73,7 +79,7 @@ impl http_body::Body for Body {
         match &self.0 {
             Kind::Empty => true,
             Kind::Blocks(blocks) => blocks.as_slice().is_empty(),
-            Kind::Full(_) | Kind::Stream(_) => false,
+            Kind::Full(_) | Kind::Stream(_) | Kind::Comet(_) => false,
         }
     }
 
@@ -82,7 +88,7 @@ impl http_body::Body for Body {
             Kind::Empty => 0,
             Kind::Full(bytes) => bytes.len(),
             Kind::Blocks(blocks) => blocks.as_slice().iter().map(Bytes::len).sum(),
-            Kind::Stream(_) => return SizeHint::default(),
+            Kind::Stream(_) | Kind::Comet(_) => return SizeHint::default(),
         };
         SizeHint::with_exact(size as u64)
     }
@@ -93,7 +99,7 @@ impl fmt::Debug for Body {
         let kind = match &self.0 {
             Kind::Empty => "empty",
             Kind::Full(_) | Kind::Blocks(_) => "bytes",
-            Kind::Stream(_) => "event stream",
+            Kind::Stream(_) | Kind::Comet(_) => "event stream",
         };
         f.debug_tuple("Body").field(&kind).finish()
     }

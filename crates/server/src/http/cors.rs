@@ -14,11 +14,13 @@ use super::OriginPolicy;
 
 /// What a page may send beyond what each may anyway.
 const ALLOW_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Authorization, Bowline-Session, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID",
+    "Authorization, Bowline-Cursor, Bowline-Session, Bowline-Version, Cache-Control, Content-Type, Idempotency-Key, \
+     Last-Event-ID",
 );
 
 /// What a page may read of a response beyond what each may anyway.
-const EXPOSE_HEADERS: HeaderValue = HeaderValue::from_static("Bowline-Position, Retry-After");
+const EXPOSE_HEADERS: HeaderValue =
+    HeaderValue::from_static("Bowline-Carrier, Bowline-Position, Bowline-Version, Retry-After");
 
 /// How long a browser may keep the answer to a preflight, in seconds: short enough for a change to be noticed.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");

@@ -12,16 +12,19 @@ mod open;
 mod origin;
 mod query;
 mod rate;
+mod records;
 mod request;
 mod room;
 mod route;
 mod service;
+mod session;
 mod status;
 mod upgrade;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::authorize::Rights;
 #[cfg(feature = "axum")]
 pub use self::axum::{Rejection, Upgrade};
 pub use self::{

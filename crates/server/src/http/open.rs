@@ -5,29 +5,34 @@ use std::{
     time::Duration,
 };
 
-use bowline_core::{CloseCode, CloseFrame, Error};
+use bowline_core::{
+    CloseCode, CloseFrame, Error,
+    session::{SESSION_SUBPROTOCOL_PREFIX, SUBPROTOCOL},
+};
 use http::{Response, StatusCode, request::Parts};
 use hyper::upgrade::OnUpgrade;
 
 use super::{
-    Body, Grant,
+    Body, Grant, RequestExt as _,
     authorize::refusal,
+    collect::malformed,
     guards::{Turned, retry_after},
     query,
     service::Inner,
+    session::acknowledge,
     upgrade::{self, Ask, Opened},
 };
 use crate::{
     handler::{ErasedHandler, erase},
     hub::{Admission, Hub},
-    metrics::Refused,
+    metrics::{Held, Open, Refused, Transport},
     room::{PublishError, RoomName, Seat},
-    session::Session,
+    session::{Session, Socket},
 };
 
 impl Inner {
-    /// `/ws`: a session with the hub's handler.
-    pub(super) fn open_session(
+    /// `/ws`: a WebSocket with the hub's handler.
+    pub(super) fn open_web_socket(
         &self,
         parts: Parts,
         ask: Option<Ask>,
@@ -36,6 +41,51 @@ impl Inner {
     ) -> Result<Response<Body>, Turned> {
         let handler = Arc::clone(&self.hub.config().handler);
         let response = open(&self.hub, Opening { parts, ask, upgrade, grant }, &self.subprotocols, handler)?;
+        Ok(response.map(|()| Body::empty()))
+    }
+
+    /// `/session`, or `/ws` where `bowline.v1` is offered: a WebSocket that carries a session.
+    pub(super) fn open_session(
+        &self,
+        mut parts: Parts,
+        ask: Option<Ask>,
+        upgrade: OnUpgrade,
+        grant: Grant,
+    ) -> Result<Response<Body>, Turned> {
+        if !query::offers(&parts.headers, SUBPROTOCOL) {
+            return Err(malformed("This address is for sessions. Offer the subprotocol bowline.v1, or open /ws.\n"));
+        }
+        let known = match parts.subprotocol_token(SESSION_SUBPROTOCOL_PREFIX) {
+            Some(secret) => Some(self.session(secret.parse().ok().as_ref(), &grant)?),
+            None if self.hub.session_count() >= self.hub.config().max_sessions => return Err(self.full()),
+            None => None,
+        };
+        if let Some(session) = &known {
+            acknowledge(session, &parts.headers)?;
+        }
+        let config = Arc::clone(self.hub.session_connection());
+        let Grant { identity, headers, rights, .. } = grant;
+        let Opened { response, negotiated } = upgrade::answer(ask, &parts, &config, &[SUBPROTOCOL.into()], headers)?;
+        let slot = parts.extensions.remove();
+        let hub = self.hub.clone();
+        tokio::spawn(async move {
+            let Some(ws) = upgrade::stream(upgrade, &negotiated, config).await else { return };
+            let held = Held { open: Open::new(hub.metrics(), Transport::SessionWebSocket), slot };
+            let max_message = hub.config().connection.get_limits().get_max_message_size();
+            let socket = Box::new(Socket::new(ws, rights, held, max_message));
+            let is_new = known.is_none();
+            let handler = &*hub.config().handler;
+            let session = known.or_else(|| hub.open_carried(identity, Some(Box::new(parts)), handler));
+            match session {
+                // It was taken while there was room, and now there is none, or the hub drains.
+                None => socket.close(CloseCode::TRY_AGAIN_LATER),
+                Some(session) => match session.attach_socket(socket, is_new) {
+                    Err(socket) => socket.close(ended()),
+                    Ok(()) if is_new => {}
+                    Ok(()) => hub.metrics().handles.resumed.increment(1),
+                },
+            }
+        });
         Ok(response.map(|()| Body::empty()))
     }
 
@@ -51,7 +101,7 @@ impl Inner {
         let start = query::start(&parts)?;
         // Taken before the answer, so that a client that knows itself in the room misses nothing that is published then.
         let seat = self.with_room(name, |room| room.reserve(start))?;
-        let (seat, may_publish) = (Mutex::new(Some(seat)), grant.may_publish(name));
+        let (seat, may_publish) = (Mutex::new(Some(seat)), grant.rights.may_publish(name));
         let handler = erase(move |session| {
             let seat = seat.lock().unwrap_or_else(PoisonError::into_inner).take();
             attend(session, seat, may_publish)
@@ -59,6 +109,11 @@ impl Inner {
         let response = open(&self.hub, Opening { parts, ask, upgrade, grant }, &self.subprotocols, handler)?;
         Ok(response.map(|()| Body::empty()))
     }
+}
+
+/// 4002: the session ended while its WebSocket was being opened.
+fn ended() -> Option<CloseFrame> {
+    CloseCode::new(4002).map(|code| CloseFrame::new(code, "the session has ended"))
 }
 
 /// A request for a WebSocket that has passed all guards.

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, header::ACCEPT, request::Parts};
+use http::{
+    HeaderMap, HeaderName,
+    header::{ACCEPT, SEC_WEBSOCKET_PROTOCOL},
+    request::Parts,
+};
 
 use super::{RequestExt as _, collect::malformed, guards::Turned};
 use crate::room::Start;
@@ -32,15 +36,21 @@ pub(super) fn start(request: &Parts) -> Result<Start, Turned> {
     }
 }
 
-/// How long a poll may be held: `wait` in seconds, at most [`MAX_WAIT`]; not at all without it.
+/// How long a poll may be held: `wait` in seconds, a fraction allowed, at most [`MAX_WAIT`]; not at all without it.
 pub(super) fn wait(request: &Parts) -> Result<Duration, Turned> {
     match request.query("wait") {
         None => Ok(Duration::ZERO),
-        Some(seconds) => match number(&seconds) {
-            Some(seconds) => Ok(Duration::from_secs(seconds).min(MAX_WAIT)),
-            None => Err(malformed("wait is a number of seconds.\n")),
-        },
+        Some(wait) => seconds(&wait)
+            .map(|wait| wait.min(MAX_WAIT))
+            .ok_or_else(|| malformed("wait is a number of seconds, as 25 or 0.5.\n")),
     }
+}
+
+/// Digits, and maybe a full stop and more digits.
+fn seconds(text: &str) -> Option<Duration> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    number(whole).and(number(fraction))?;
+    text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }
 
 /// Whether the client asks for an event stream by name; `*/*`, as curl sends it, doesn't.
@@ -48,6 +58,12 @@ pub(super) fn wants_event_stream(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut types = lines.flat_map(|line| line.split(',')).filter_map(|range| range.split(';').next());
     types.any(|name| name.trim_matches([' ', '\t']).eq_ignore_ascii_case("text/event-stream"))
+}
+
+/// Whether the client offers this subprotocol.
+pub(super) fn offers(headers: &HeaderMap, subprotocol: &str) -> bool {
+    let lines = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|offer| offer.trim_matches([' ', '\t']) == subprotocol)
 }
 
 /// Digits only, and at most so many that it can't run over.

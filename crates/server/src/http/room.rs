@@ -31,7 +31,7 @@ use crate::{
 const POSITION: HeaderName = HeaderName::from_static("bowline-position");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// nginx gives out a response as it comes if told so.
-const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+pub(super) const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// How long a publication may wait for a room that pushes back.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -78,7 +78,7 @@ impl Inner {
         name: RoomName,
         grant: &Grant,
     ) -> Result<Response<Body>, Turned> {
-        if !grant.may_publish(&name) {
+        if !grant.rights.may_publish(&name) {
             return Err(forbidden("You may not publish in this room.\n"));
         }
         let max = self.hub.config().connection.get_limits().get_max_message_size();

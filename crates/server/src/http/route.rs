@@ -1,6 +1,7 @@
 //! Which address is what.
 
 use bowline_core::handshake::Refusal;
+use http::Method;
 use percent_encoding::percent_decode_str;
 
 use super::guards::Turned;
@@ -9,7 +10,9 @@ use crate::{metrics::Refused, room::RoomName};
 /// What is at an address below the mount point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
-    /// `/ws`: a session with the hub's handler.
+    /// `/ws`: a WebSocket with the hub's handler.
+    WebSocket,
+    /// `/session`: a session with the hub's handler, whatever carries it.
     Session,
     /// `/rooms/{room}`.
     Room(RoomName),
@@ -22,8 +25,10 @@ impl Route {
     /// # Errors
     /// 404 for an address where nothing is, 400 for a room that can't be.
     pub(super) fn parse(path: &str) -> Result<Self, Turned> {
-        if path == "/ws" {
-            return Ok(Self::Session);
+        match path {
+            "/ws" => return Ok(Self::WebSocket),
+            "/session" => return Ok(Self::Session),
+            _ => {}
         }
         let Some(name) = path.strip_prefix("/rooms/").filter(|name| !name.contains('/')) else {
             return Err(not_found());
@@ -34,10 +39,20 @@ impl Route {
         RoomName::new(&name).map(Self::Room).map_err(|error| bad(format!("This is no room: {error}.\n")))
     }
 
+    /// Whether it takes this method, of a request that asks for no WebSocket.
+    pub(super) fn takes(&self, method: &Method) -> bool {
+        match self {
+            Self::WebSocket => *method == Method::GET,
+            Self::Session => [Method::GET, Method::POST, Method::DELETE].contains(method),
+            Self::Room(_) => [Method::GET, Method::HEAD, Method::POST].contains(method),
+        }
+    }
+
     /// The methods that the address takes, as `Allow` has them.
     pub(super) const fn methods(&self) -> &'static str {
         match self {
-            Self::Session => "GET, OPTIONS",
+            Self::WebSocket => "GET, OPTIONS",
+            Self::Session => "GET, POST, DELETE, OPTIONS",
             Self::Room(_) => "GET, HEAD, POST, OPTIONS",
         }
     }
@@ -45,7 +60,7 @@ impl Route {
 
 /// 404.
 pub(super) fn not_found() -> Turned {
-    let text = "Nothing is at this address. There are /ws and /rooms/{room} below the mount point.\n";
+    let text = "Nothing is at this address. There are /ws, /session and /rooms/{room} below the mount point.\n";
     Turned::new(Refused::NotFound, super::authorize::refusal(http::StatusCode::NOT_FOUND, text))
 }
 
@@ -58,7 +73,8 @@ mod tests {
         let room = |name: &str| Some(Route::Room(RoomName::new(name).unwrap()));
         let longest = format!("/rooms/{}", "%41".repeat(255));
         let table = [
-            ("/ws", Some(Route::Session)),
+            ("/ws", Some(Route::WebSocket)),
+            ("/session", Some(Route::Session)),
             ("/rooms/a", room("a")),
             ("/rooms/a%20b", room("a b")),
             ("/rooms/a+b", room("a+b")),

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use bowline_core::session::SUBPROTOCOL;
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{ALLOW, CONNECTION},
@@ -26,8 +27,10 @@ use super::{
     bodies::Bodies,
     cors::{self, Cors},
     guards::{Turned, origin_of, retry_after},
+    query,
     room::forbidden,
     route::{Route, not_found},
+    session::Named,
     upgrade::Ask,
 };
 use crate::{
@@ -36,12 +39,15 @@ use crate::{
     log::Untrusted,
     metrics::{Label as _, Refused},
     span,
-    transport::Pace,
+    transport::{MAX_STREAM_BYTES, Pace},
 };
 
 /// The hub's addresses as a tower `Service`: to be nested into axum (`nest_service`), or served by hyper. Cheap to clone.
 ///
 /// - `GET /ws`: a WebSocket, with the hub's handler.
+/// - `/session`: a session (`bowline.v1`, [the protocol](bowline_core::session::protocol)) with the hub's handler, which goes
+///   from carrier to carrier and loses nothing: by a WebSocket with the subprotocol `bowline.v1` (at `/ws` too), by Comet, by
+///   long polling, by polling; and POST and DELETE.
 /// - `GET /rooms/{room}` with an upgrade: a WebSocket that is in the room, gets what is published there, and publishes
 ///   what it sends.
 /// - `GET /rooms/{room}` with `Accept: text/event-stream`: the room as an event stream, for `EventSource` and curl.
@@ -62,6 +68,8 @@ pub(super) struct Inner {
     pub(super) pace: Pace,
     pub(super) subprotocols: Arc<[Box<str>]>,
     pub(super) bodies: Arc<Bodies>,
+    pub(super) max_poll_wait: Duration,
+    pub(super) max_stream_bytes: usize,
     mount: Box<str>,
 }
 
@@ -76,12 +84,21 @@ impl Hub {
         };
         let bodies = Arc::new(Bodies::new(MAX_POST_BYTES));
         let (hub, subprotocols) = (self.clone(), Arc::default());
-        HubService(Arc::new(Inner { hub, guards, pace, subprotocols, bodies, mount: "".into() }))
+        HubService(Arc::new(Inner {
+            hub,
+            guards,
+            pace,
+            subprotocols,
+            bodies,
+            max_poll_wait: query::MAX_WAIT,
+            max_stream_bytes: MAX_STREAM_BYTES,
+            mount: "".into(),
+        }))
     }
 }
 
 impl HubService {
-    /// What comes before `/ws` and `/rooms/{room}` in the paths that it sees. Default nothing: axum's `nest_service`
+    /// What comes before `/ws`, `/session` and `/rooms/{room}` in the paths that it sees. Default nothing: axum's `nest_service`
     /// takes its prefix off. At other paths it answers 404.
     #[must_use]
     pub fn mount(self, path: &str) -> Self {
@@ -107,6 +124,20 @@ impl HubService {
     #[must_use]
     pub fn max_stream_age(self, age: Duration) -> Self {
         self.with(|inner| inner.pace.max_age = age.min(YEAR))
+    }
+
+    /// Bounds how long a poll is held, whatever its client asks for. Default and at most 25 s: RFC 6202 §5.5 takes 30 s for
+    /// safe on the way.
+    #[must_use]
+    pub fn max_poll_wait(self, wait: Duration) -> Self {
+        self.with(|inner| inner.max_poll_wait = wait.min(query::MAX_WAIT))
+    }
+
+    /// After how many bytes the stream of a session (Comet) ends; its client attaches another at once. Default 16 MiB, so that
+    /// a page which holds what a response had holds no more. `usize::MAX` turns it off. Costs no memory here.
+    #[must_use]
+    pub fn max_stream_bytes(self, max: usize) -> Self {
+        self.with(|inner| inner.max_stream_bytes = max)
     }
 
     /// Bounds the bodies of POSTs that are being read or wait to be published, all together, in bytes. Default 64 MiB:
@@ -164,6 +195,8 @@ impl Inner {
             pace: self.pace,
             subprotocols: Arc::clone(&self.subprotocols),
             bodies: Arc::clone(&self.bodies),
+            max_poll_wait: self.max_poll_wait,
+            max_stream_bytes: self.max_stream_bytes,
             mount: self.mount.clone(),
         }
     }
@@ -180,6 +213,10 @@ impl Inner {
             }
         };
         let origin = origin.filter(|_| !is_foreign);
+        if asked.is_head {
+            // RFC 9113 §8.1.1: its answer has none, and hyper leaves that to whoever answers.
+            *response.body_mut() = Body::empty();
+        }
         let headers = response.headers_mut();
         if !asked.is_web_socket {
             self.guards.decorate(origin.as_ref(), headers);
@@ -196,8 +233,10 @@ impl Inner {
             return Ok(options(&parts, &route));
         }
         let ask = Ask::of(&parts)?;
+        // A session that there is goes on until it is told of its end.
+        let named = if route == Route::Session && ask.is_none() { Some(Named::of(&parts)?) } else { None };
         check_method(&parts.method, &route, ask)?;
-        if !self.hub.is_ready() {
+        if !self.hub.is_ready() && !matches!(named, Some(Named::Known(_))) {
             return Err(draining());
         }
         let parts = Arc::new(parts);
@@ -205,8 +244,13 @@ impl Inner {
         let mut parts = Arc::unwrap_or_clone(parts);
         parts.extensions.extend(std::mem::take(&mut grant.extensions));
         match route {
+            Route::Session if let Some(named) = named => self.carry(parts, body, named, grant).await,
             Route::Session => self.open_session(parts, ask, upgrade, grant),
-            Route::Room(name) if parts.method != Method::POST && !grant.may_join(&name) => {
+            Route::WebSocket if ask.is_some() && query::offers(&parts.headers, SUBPROTOCOL) => {
+                self.open_session(parts, ask, upgrade, grant)
+            }
+            Route::WebSocket => self.open_web_socket(parts, ask, upgrade, grant),
+            Route::Room(name) if parts.method != Method::POST && !grant.rights.may_join(&name) => {
                 Err(forbidden("You may not join this room.\n"))
             }
             Route::Room(name) if ask.is_some() => self.open_room(parts, ask, upgrade, grant, &name),
@@ -227,6 +271,7 @@ impl Inner {
 #[derive(Clone, Copy)]
 struct Asked {
     is_http1: bool,
+    is_head: bool,
     is_web_socket: bool,
     connection: Option<ConnectionInfo>,
 }
@@ -234,7 +279,8 @@ struct Asked {
 impl Asked {
     fn of(request: &Parts) -> Self {
         let is_web_socket = !matches!(Ask::of(request), Ok(None));
-        Self { is_http1: request.version < Version::HTTP_2, is_web_socket, connection: request.connection() }
+        let (is_http1, is_head) = (request.version < Version::HTTP_2, request.method == Method::HEAD);
+        Self { is_http1, is_head, is_web_socket, connection: request.connection() }
     }
 
     /// For the log. Without the query, where a ticket may be.
@@ -283,9 +329,7 @@ fn check_method(method: &Method, route: &Route, ask: Option<Ask>) -> Result<(), 
     let fits = match ask {
         Some(Ask::ExtendedConnect) => true,
         Some(Ask::Upgrade) => method == Method::GET,
-        None => {
-            method == Method::GET || (*route != Route::Session && (method == Method::HEAD || method == Method::POST))
-        }
+        None => route.takes(method),
     };
     if fits {
         return Ok(());

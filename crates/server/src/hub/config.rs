@@ -1,8 +1,12 @@
 //! How a hub behaves.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
-use bowline_core::{Message, connection::Config};
+use bowline_core::{
+    Message,
+    connection::Config,
+    session::{Node, RingBounds},
+};
 
 use super::Hub;
 use crate::{
@@ -27,6 +31,9 @@ pub(crate) struct HubConfig {
     pub(crate) outbox: OutboxBounds,
     pub(crate) rate: Option<RateLimit>,
     pub(crate) gap_message: GapMessage,
+    pub(crate) session_ttl: Duration,
+    pub(crate) session_ring: RingBounds,
+    pub(crate) node: Node,
 }
 
 impl Default for HubConfig {
@@ -41,6 +48,9 @@ impl Default for HubConfig {
             outbox: OutboxBounds { count: 1_024, bytes: 256 << 10, overflow: Overflow::DropNewest },
             rate: None,
             gap_message: gap_as_json,
+            session_ttl: Duration::from_secs(60),
+            session_ring: RingBounds::default(),
+            node: Node::random(),
         }
     }
 }
@@ -147,6 +157,34 @@ impl HubBuilder {
     #[must_use]
     pub fn gap_message(mut self, tell: fn(&Room, &Gap) -> Option<Message>) -> Self {
         self.config.gap_message = tell;
+        self
+    }
+
+    /// How long a session that goes from carrier to carrier (`bowline.v1`) is kept without one. Default 60 s: long enough for
+    /// a phone in a tunnel, short enough for what waits for it. Past it the session ends: its handler's
+    /// [`recv`](crate::session::Session::recv) fails with [`Timeout::Carrier`](bowline_core::error::Timeout::Carrier), and it
+    /// leaves its rooms. As long a session that was closed is kept for a client that doesn't say that it knows. At least 1 s.
+    #[must_use]
+    pub fn session_ttl(mut self, ttl: Duration) -> Self {
+        self.config.session_ttl = ttl.max(Duration::from_secs(1));
+        self
+    }
+
+    /// Bounds what is kept of a session (`bowline.v1`), each way, in records and bytes of payload: what was sent and its
+    /// client has not acknowledged, and what came and its handler has not received. Default 1,024 and 256 KiB; one message
+    /// always fits. Past it whoever sends waits. Worst-case memory: twice the bytes, or one message each way, and 100 B a
+    /// record.
+    #[must_use]
+    pub fn session_ring(mut self, records: usize, bytes: usize) -> Self {
+        self.config.session_ring = RingBounds { records: records.max(1), bytes };
+        self
+    }
+
+    /// What this process is called in the secrets of its sessions, so that a router in front can tell by them which of several
+    /// has a session. Default: eight random characters.
+    #[must_use]
+    pub const fn node(mut self, node: Node) -> Self {
+        self.config.node = node;
         self
     }
 

@@ -2,6 +2,7 @@
 
 mod config;
 mod drain;
+mod secrets;
 mod sessions;
 
 use std::{
@@ -11,24 +12,29 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use bowline_core::stream::WebSocket;
+use bowline_core::{
+    connection::Config,
+    session::{Secret, max_event},
+    stream::WebSocket,
+};
 use http::request::Parts;
 use tokio::{
     runtime::Handle,
     time::{Instant, interval_at},
 };
+use tracing::Span;
 
 pub(crate) use self::config::HubConfig;
 pub(crate) use self::drain::Stopping;
-use self::sessions::Sessions;
 pub use self::{config::HubBuilder, drain::Drain};
+use self::{secrets::Secrets, sessions::Sessions};
 use crate::{
-    handler::{ErasedHandler, Handler, Outcome, erase},
+    handler::{ErasedHandler, Handler, HandlerFuture, Outcome, erase},
     io::Io,
     listener::ConnectionSlot,
-    metrics::{Metrics, Open, Transport},
+    metrics::{Held, Metrics, Open, Transport},
     room::{InvalidRoomName, Room, RoomName, Rooms, SWEEP_INTERVAL},
-    session::{Session, SessionHandle, SessionId, Shared},
+    session::{Carried, Link, Session, SessionHandle, SessionId, Shared},
     span, transport,
 };
 
@@ -40,6 +46,9 @@ struct Inner {
     config: HubConfig,
     rooms: Arc<Rooms>,
     sessions: Sessions,
+    secrets: Secrets,
+    /// As `config.connection`, but that an event may be longer than a message.
+    session_connection: Arc<Config>,
     stopping: Stopping,
     metrics: Arc<Metrics>,
     runtime: Option<Handle>,
@@ -113,8 +122,19 @@ impl Hub {
         if let Some(runtime) = &runtime {
             runtime.spawn(sweep(Arc::downgrade(&rooms)));
         }
-        let sessions = Sessions::default();
-        Self(Arc::new(Inner { config, rooms, sessions, stopping: Stopping::default(), metrics, runtime }))
+        let limits = config.connection.get_limits().clone();
+        let max_message_size = max_event(limits.get_max_message_size());
+        let session_connection = Config::clone(&config.connection).limits(limits.max_message_size(max_message_size));
+        Self(Arc::new(Inner {
+            config,
+            rooms,
+            sessions: Sessions::default(),
+            secrets: Secrets::default(),
+            session_connection: Arc::new(session_connection),
+            stopping: Stopping::default(),
+            metrics,
+            runtime,
+        }))
     }
 
     pub(crate) fn config(&self) -> &HubConfig {
@@ -215,31 +235,83 @@ impl Hub {
         admission: Admission,
         handler: &dyn ErasedHandler,
     ) -> Result<SessionHandle, Box<WebSocket<Io>>> {
-        // Before it is counted: where there is none, this panics.
-        let runtime = Handle::current();
-        if !self.is_ready() || !self.sessions().reserve(self.config().max_sessions) {
+        if !self.admits_one_more() {
             return Err(Box::new(ws));
         }
-        let shared = Arc::new(Shared::new(self.clone(), ws, admission.identity));
-        let span = span::of_session(shared.id, shared.identity.as_deref(), admission.request.as_deref());
-        self.sessions().add(Arc::clone(&shared));
+        let Admission { identity, request, slot } = admission;
+        let held = Held { open: Open::new(self.metrics(), Transport::WebSocket), slot };
+        let shared = Arc::new(Shared::new(self.clone(), Link::Raw(ws), None, identity));
+        self.begin(&shared, request, handler, |handled, span| {
+            transport::WebSocketTask::new(Arc::clone(&shared), handled, held, span)
+        });
+        Ok(SessionHandle::new(shared))
+    }
+
+    /// A session that goes from carrier to carrier, and has none yet; `None` where no other may be.
+    pub(crate) fn open_carried(
+        &self,
+        identity: Option<Arc<str>>,
+        request: Option<Box<Parts>>,
+        handler: &dyn ErasedHandler,
+    ) -> Option<Arc<Shared>> {
+        let carried = Box::new(Carried::new(self.config().session_ring)?);
+        if !self.admits_one_more() {
+            return None;
+        }
+        let secret = Secret::mint(&self.config().node);
+        let shared = Arc::new(Shared::new(self.clone(), Link::Carried(carried), Some(secret), identity));
+        self.0.secrets.add(secret, Arc::clone(&shared));
+        self.begin(&shared, request, handler, |handled, span| {
+            transport::CarriedTask::new(Arc::clone(&shared), handled, span)
+        });
+        Some(shared)
+    }
+
+    /// The session that goes from carrier to carrier and has this secret.
+    pub(crate) fn carried(&self, secret: &Secret) -> Option<Arc<Shared>> {
+        self.0.secrets.get(secret)
+    }
+
+    /// How the WebSockets of such sessions behave.
+    pub(crate) fn session_connection(&self) -> &Arc<Config> {
+        &self.0.session_connection
+    }
+
+    /// Counts one more session, if it may be.
+    fn admits_one_more(&self) -> bool {
+        // Before it is counted: where there is none, this panics.
+        let _runtime = Handle::current();
+        self.is_ready() && self.sessions().reserve(self.config().max_sessions)
+    }
+
+    /// Begins a session that was counted, in a task of its own.
+    fn begin<T: Future<Output = ()> + Send + 'static>(
+        &self,
+        shared: &Arc<Shared>,
+        request: Option<Box<Parts>>,
+        handler: &dyn ErasedHandler,
+        task: impl FnOnce(HandlerFuture, Option<Box<Span>>) -> T,
+    ) {
+        let span = span::of_session(shared.id, shared.identity.as_deref(), request.as_deref());
+        self.sessions().add(Arc::clone(shared));
         self.metrics().handles.sessions.add(1);
-        let held = (Open::new(self.metrics(), Transport::WebSocket), admission.slot);
-        let session = Session::new(Arc::clone(&shared), admission.request);
+        let session = Session::new(Arc::clone(shared), request);
         // One that panics before it has given its future does so in the session's task, as any other.
         let handled = catch_unwind(AssertUnwindSafe(|| handler.handle(session)));
         let handled = handled.unwrap_or_else(|panic| Box::pin(panics(panic)));
-        runtime.spawn(transport::WebSocketTask::new(Arc::clone(&shared), handled, held, span));
+        tokio::spawn(task(handled, span));
         // A drain that began meanwhile doesn't know of it.
         if let Some(frame) = self.stopping().frame() {
             shared.close(frame);
         }
-        Ok(SessionHandle::new(shared))
     }
 
     /// A session has ended. Whether it was one until now.
-    pub(crate) fn forget(&self, id: SessionId) -> bool {
-        let is_new = self.sessions().remove(id);
+    pub(crate) fn forget(&self, session: &Shared) -> bool {
+        if let Some(secret) = session.secret() {
+            self.0.secrets.remove(secret);
+        }
+        let is_new = self.sessions().remove(session.id);
         if is_new {
             self.metrics().handles.sessions.sub(1);
         }

@@ -52,7 +52,7 @@ impl Hasher for Random {
 impl Sessions {
     fn shard(&self, id: SessionId) -> MutexGuard<'_, Shard> {
         // Other bits than those by which the map spreads.
-        let index = usize::try_from(id.hash() >> 48).unwrap_or_default() % SHARDS;
+        let index = usize::try_from(id.bits() >> 112).unwrap_or_default() % SHARDS;
         lock(&self.shards[index])
     }
 

@@ -49,11 +49,19 @@ label! {
         EventStream = "event_stream",
         /// A room by long polling.
         LongPoll = "long_poll",
+        /// A session (`bowline.v1`) by a WebSocket.
+        SessionWebSocket = "session_websocket",
+        /// A session by Comet: a response that goes on.
+        SessionComet = "session_comet",
+        /// A session by long polling.
+        SessionLongPoll = "session_long_poll",
+        /// A session by polling.
+        SessionPoll = "session_poll",
     }
 }
 
 label! {
-    /// Why a connection ended.
+    /// Why a session ended.
     pub(crate) enum Disconnect in "reason" {
         /// The peer closed in good order.
         Peer = "peer",
@@ -75,6 +83,8 @@ label! {
         Panic = "panic",
         /// The transport failed or ended without a Close.
         Lost = "lost",
+        /// A session was without a carrier for its time to live.
+        Expired = "expired",
     }
 }
 
@@ -86,6 +96,7 @@ impl Disconnect {
             Error::Limit(_) | Error::Timeout(Timeout::Message) => Self::Limit,
             Error::Timeout(Timeout::Pong) => Self::PingTimeout,
             Error::Timeout(Timeout::Write) => Self::WriteTimeout,
+            Error::Timeout(Timeout::Carrier) => Self::Expired,
             _ => Self::Lost,
         }
     }
@@ -186,6 +197,8 @@ label! {
         Rate = "rate",
         /// As many sessions as there may be.
         Sessions = "sessions",
+        /// There is no such session, or it is somebody else's.
+        Session = "session",
         /// As many connections as there may be from one address.
         Address = "address",
         /// As many rooms, or members of a room, as there may be.

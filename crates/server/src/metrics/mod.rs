@@ -25,7 +25,7 @@ use self::listeners::Listeners;
 pub(crate) use self::{
     family::{Family, Level},
     labels::{Closed, Disconnect, Dropped, Label, Limited, Missed, Refused},
-    open::Open,
+    open::{Held, Open},
     table::Handles,
 };
 use crate::listener::Counts;

@@ -30,7 +30,7 @@ handles! {
     connections: Family<Transport, Level> = "bowline_connections" in Count;
     /// Connections opened, by how they are carried.
     connections_opened: Family<Transport, Counter> = "bowline_connections_opened_total" in Count;
-    /// Connections ended, by why.
+    /// Sessions ended, by why.
     disconnects: Family<Disconnect, Counter> = "bowline_disconnects_total" in Count;
     /// WebSockets closed, by the class of the code.
     closes: Family<Closed, Counter> = "bowline_closes_total" in Count;
@@ -38,6 +38,10 @@ handles! {
     refused: Family<Refused, Counter> = "bowline_handshakes_refused_total" in Count;
     /// Sessions now.
     sessions: Level = "bowline_sessions" in Count;
+    /// Times that a session went on by another carrier: by a WebSocket or a stream, or by polls after one.
+    resumed: Counter = "bowline_sessions_resumed_total" in Count;
+    /// Sessions ended because they were without a carrier for their time to live.
+    expired: Counter = "bowline_sessions_expired_total" in Count;
     /// Handlers that panicked, each of which ended its own session.
     handler_panics: Counter = "bowline_handler_panics_total" in Count;
     /// Rooms now.

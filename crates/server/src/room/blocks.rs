@@ -112,7 +112,7 @@ fn encode(encoding: Encoding, log: &Log, offset: u64, until: u64) -> Block {
             break;
         }
         let before = bytes.len();
-        encoding.encode(entry_place(log, entry), message, &mut bytes);
+        encoding.encode(log.number(), entry_place(log, entry), message, &mut bytes);
         if before > 0 && bytes.len() > MAX_BLOCK {
             // By no more than its header, as a rule.
             bytes.truncate(before);

@@ -1,9 +1,10 @@
 //! A publication's bytes on the wire, of which there are a few kinds.
 
 use bowline_core::{
-    Message,
-    event_stream::{self, Field, Lines, PRESENCE, event},
+    Error, Message,
+    event_stream::{Lines, PRESENCE, event},
     message::Encoding as Frames,
+    session::{RoomNumber, events, websocket},
 };
 
 use super::Position;
@@ -14,36 +15,44 @@ use super::Position;
 pub enum Encoding {
     /// Frames of a WebSocket, the message as it is.
     WebSocket(Frames),
+    /// Frames of a session's WebSocket (`bowline.v1`), with the room's number and the offset.
+    Session(Frames),
     /// Events of an event stream (HTML Standard, server-sent events), whose `id` is the place in the log.
     EventStream,
 }
 
 impl Encoding {
-    /// Appends the publication at `position`, or an event of presence, which has none.
-    pub(super) fn encode(self, position: Option<Position>, message: &Message, out: &mut Vec<u8>) {
-        match self {
-            Self::WebSocket(encoding) => append_frame(encoding, message, out),
-            Self::EventStream => append_event(position, message, out),
+    /// Appends the publication at `position` of the room with this number, or an event of presence, which has no position.
+    pub(super) fn encode(self, number: RoomNumber, position: Option<Position>, message: &Message, out: &mut Vec<u8>) {
+        match (self, position) {
+            (Self::WebSocket(frames), _) => plainly(frames, |frames| frames.encode(message, out)),
+            (Self::Session(frames), Some(Position { offset, .. })) => {
+                plainly(frames, |frames| websocket::append_publication(frames, number, offset, message, out));
+            }
+            (Self::Session(frames), None) => {
+                let event = presence_message(message);
+                plainly(frames, |frames| frames.encode(&event, out));
+            }
+            (Self::EventStream, Some(position)) => events::append_publication(out, position, message),
+            // JSON, which has no line's end.
+            (Self::EventStream, None) => {
+                if let Some(Ok(lines)) = message.as_text().map(Lines::new) {
+                    event(out, None, Some(PRESENCE), lines);
+                }
+            }
         }
     }
 }
 
-fn append_frame(encoding: Frames, message: &Message, out: &mut Vec<u8>) {
-    // RFC 7692 §6: a message may always go uncompressed, and so nobody misses it.
-    if let Err(error) = encoding.encode(message, out) {
+/// RFC 7692 §6: a message may always go uncompressed, and so nobody misses it.
+fn plainly(frames: Frames, mut encode: impl FnMut(Frames) -> Result<(), Error>) {
+    if let Err(error) = encode(frames) {
         tracing::error!(%error, "a publication can't be compressed, and goes as it is");
-        let _ = Frames::PLAIN.encode(message, out);
+        let _ = encode(Frames::PLAIN);
     }
 }
 
-fn append_event(position: Option<Position>, message: &Message, out: &mut Vec<u8>) {
-    let Some(position) = position else {
-        // JSON, which has no line's end.
-        if let Some(Ok(lines)) = message.as_text().map(Lines::new) {
-            event(out, None, Some(PRESENCE), lines);
-        }
-        return;
-    };
-    let id = position.to_string();
-    event_stream::message(out, Field::new(&id).ok(), message);
+/// An event of presence as a session's WebSocket has it.
+pub(crate) fn presence_message(json: &Message) -> Message {
+    websocket::encode_event(PRESENCE, json.as_text().unwrap_or_default())
 }

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use bowline_core::Message;
+use bowline_core::{Message, session::RoomNumber};
 
 use super::{Epoch, Gap, GapReason, Position, Publication};
 use crate::session::SessionId;
@@ -62,6 +62,8 @@ pub(super) struct Bounds {
 #[derive(Debug)]
 pub(super) struct Log {
     epoch: Epoch,
+    /// The epoch's short name.
+    number: RoomNumber,
     /// The offset of the latest publication; 0 before the first.
     head: u64,
     /// In the order of their offsets. They are without holes unless superseded entries have been taken out.
@@ -80,9 +82,10 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn new(keep_latest: bool) -> Self {
+    pub(super) fn new(number: RoomNumber, keep_latest: bool) -> Self {
         Self {
             epoch: Epoch::random(),
+            number,
             head: 0,
             entries: VecDeque::new(),
             bytes: 0,
@@ -94,8 +97,12 @@ impl Log {
         }
     }
 
-    pub(super) fn of_presence() -> Self {
-        Self { is_presence: true, ..Self::new(false) }
+    pub(super) fn of_presence(number: RoomNumber) -> Self {
+        Self { is_presence: true, ..Self::new(number, false) }
+    }
+
+    pub(super) const fn number(&self) -> RoomNumber {
+        self.number
     }
 
     pub(super) const fn head(&self) -> u64 {

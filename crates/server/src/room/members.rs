@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use slab::Slab;
 
-use super::{Gap, encoding::Encoding, presence::Present};
+use super::{Gap, encoding::Encoding, presence::Present, resume::Resume};
 use crate::{session::SessionId, signal::Signal};
 
 /// A reader of the log: a session's membership, or an event stream or long poll without a session.
@@ -27,6 +27,8 @@ pub(super) struct Member {
     pub(super) until: u64,
     /// It was told to disconnect: it gets nothing more.
     pub(super) is_over: bool,
+    /// Where it may go back to; `None` for those that can't.
+    pub(super) resume: Option<Box<Resume>>,
 }
 
 /// Doesn't get events of presence.
@@ -36,6 +38,11 @@ impl Member {
     /// Whether it will still get what is at its place.
     pub(super) const fn reads_on(&self) -> bool {
         !self.is_over && self.next <= self.until
+    }
+
+    /// Whether a room that pushes back minds that it is behind.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.reads_on() && self.resume.as_ref().is_none_or(|resume| !resume.is_away)
     }
 
     pub(super) fn session(&self) -> Option<SessionId> {

@@ -14,11 +14,11 @@ mod log;
 mod members;
 mod name;
 mod options;
-mod position;
 mod presence;
 mod publication;
 mod reader;
 mod registry;
+mod resume;
 mod seat;
 mod state;
 #[cfg(test)]
@@ -32,27 +32,29 @@ use std::{
     time::Instant,
 };
 
-use bowline_core::Message;
+pub use bowline_core::position::{Epoch, Gap, GapReason, InvalidPosition, Position};
+use bowline_core::{Message, session::RoomNumber};
 use tokio::runtime::Handle;
 
 pub use self::{
     encoding::Encoding,
     name::{InvalidRoomName, RoomName},
     options::{RoomOptions, SlowConsumer},
-    position::{Epoch, Gap, GapReason, InvalidPosition, Position},
     presence::{PresenceEvent, Present},
     publication::{Publication, PublishError, Published},
     reader::{Entry, JoinError, Read, Reader, Start},
 };
-use self::{
-    members::{FAN_OUT_BATCH, Member, NO_PRESENCE, tell},
-    state::State,
-};
 pub(crate) use self::{
+    encoding::presence_message,
     options::Patterns,
     registry::Rooms,
     seat::Seat,
     state::{Next, SWEEP_INTERVAL},
+};
+use self::{
+    members::{FAN_OUT_BATCH, Member, NO_PRESENCE, tell},
+    resume::Resume,
+    state::State,
 };
 use crate::{metrics::Metrics, session::SessionId, signal::Signal};
 
@@ -65,6 +67,8 @@ pub struct Room(Arc<Inner>);
 
 struct Inner {
     name: RoomName,
+    /// Its log's.
+    number: RoomNumber,
     state: Mutex<State>,
     /// Where it is found while it is open.
     registry: Weak<Rooms>,
@@ -82,13 +86,14 @@ impl fmt::Debug for Room {
 impl Room {
     fn new(
         name: RoomName,
+        number: RoomNumber,
         options: Arc<RoomOptions>,
         registry: Weak<Rooms>,
         runtime: Option<Handle>,
         metrics: &Arc<Metrics>,
     ) -> Self {
-        let state = Mutex::new(State::new(options, Instant::now()));
-        Self(Arc::new(Inner { name, state, registry, runtime, metrics: Arc::clone(metrics) }))
+        let state = Mutex::new(State::new(name.clone(), number, options, Instant::now()));
+        Self(Arc::new(Inner { name, number, state, registry, runtime, metrics: Arc::clone(metrics) }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -100,6 +105,11 @@ impl Room {
     #[must_use]
     pub fn name(&self) -> &RoomName {
         &self.0.name
+    }
+
+    /// What its log is called for short, in sessions: as long as there is this handle, no other room has this number.
+    pub(crate) fn number(&self) -> RoomNumber {
+        self.0.number
     }
 
     /// The place after the latest publication.
@@ -238,6 +248,7 @@ impl Room {
             Start::After(known) => state.log.resume(known, history),
         };
         let position = state.log.place(state.log.head());
+        let from = gap.map_or_else(|| state.log.place(after), |gap| gap.from);
         let member = Member {
             signal: entrant.signal,
             bit: entrant.bit,
@@ -248,6 +259,7 @@ impl Room {
             present: entrant.present,
             until: u64::MAX,
             is_over: false,
+            resume: entrant.resumes.then(|| Box::new(Resume::new(after, gap))),
         };
         let has_news = after < state.log.head() || gap.is_some();
         let version = state.version;
@@ -258,7 +270,7 @@ impl Room {
         } else if has_news && let Some(member) = state.members.get(index) {
             member.signal.raise(member.bit);
         }
-        Ok(Entered { index, position, gap })
+        Ok(Entered { index, position, from, gap })
     }
 
     /// Gives the place of the reader at `index`, who has read nothing, to a session.
@@ -343,12 +355,17 @@ pub(crate) struct Entrant {
     pub(crate) encoding: Option<Encoding>,
     pub(crate) present: Option<Present>,
     pub(crate) wants_presence: bool,
+    /// It may read the same again.
+    pub(crate) resumes: bool,
 }
 
 /// How that went.
 #[derive(Debug)]
 pub(crate) struct Entered {
     pub(crate) index: usize,
+    /// After the latest publication.
     pub(crate) position: Position,
+    /// After which it gets publications, or where the gap begins.
+    pub(crate) from: Position,
     pub(crate) gap: Option<Gap>,
 }

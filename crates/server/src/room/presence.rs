@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use bowline_core::Message;
-use serde_json::json;
+use bowline_core::{
+    Message,
+    session::{Member, Presence, PresenceChange, ServerSignal, Signal as _},
+};
 
+use super::RoomName;
 use crate::session::SessionId;
 
 /// A session in a room.
@@ -29,21 +32,20 @@ pub enum PresenceEvent {
 }
 
 impl PresenceEvent {
-    /// The event as a raw WebSocket gets it, and as the data of an event stream's event `presence`: a text in JSON,
-    /// `{"presence":"joined","session":"…","identity":"…"}`, where a session without an identity has `null`.
+    /// The event of this room as a raw WebSocket gets it, and as the data of an event `presence`: a text in JSON,
+    /// `{"room":"…","presence":"joined","session":"…","identity":"…"}`, where a session without an identity has `null`.
     #[must_use]
-    pub fn to_message(&self) -> Message {
-        let (what, present) = match self {
-            Self::Joined(present) => ("joined", Some(present)),
-            Self::Left(present) => ("left", Some(present)),
-            Self::Missed => ("missed", None),
+    pub fn to_message(&self, room: &RoomName) -> Message {
+        let member = |present: &Present| Member {
+            session: present.session,
+            identity: present.identity.as_deref().map(str::to_owned),
         };
-        let value = match present {
-            Some(Present { session, identity }) => {
-                json!({ "presence": what, "session": session.to_string(), "identity": identity.as_deref() })
-            }
-            None => json!({ "presence": what }),
+        let change = match self {
+            Self::Joined(present) => PresenceChange::Joined(member(present)),
+            Self::Left(present) => PresenceChange::Left(member(present)),
+            Self::Missed => PresenceChange::Missed,
         };
-        Message::text(value.to_string())
+        let room = room.as_str().to_owned();
+        Message::text(ServerSignal::Presence(Presence { room, change }).data())
     }
 }

@@ -41,6 +41,9 @@ pub enum JoinError {
     SessionEnded,
     /// The room has vanished; ask the hub for it again.
     Gone,
+    /// The session's client has not acknowledged as much as may wait for it (`session_ring`), so that it can't be told. Where
+    /// [`Session::send`](crate::session::Session::send) goes on, joining does.
+    RingFull,
 }
 
 impl fmt::Display for JoinError {
@@ -51,6 +54,9 @@ impl fmt::Display for JoinError {
             Self::AlreadyJoined => "the session is in the room already",
             Self::SessionEnded => "the session has ended",
             Self::Gone => "the room has vanished; ask the hub for it again",
+            Self::RingFull => {
+                "the session's client has not acknowledged what waits for it (session_ring); try again later"
+            }
         })
     }
 }
@@ -131,7 +137,7 @@ impl Room {
 
 /// A reader without a session.
 fn reader(signal: &Arc<Signal>, encoding: Option<Encoding>, wants_presence: bool) -> Entrant {
-    Entrant { signal: Arc::clone(signal), bit: room_bit(0), encoding, present: None, wants_presence }
+    Entrant { signal: Arc::clone(signal), bit: room_bit(0), encoding, present: None, wants_presence, resumes: false }
 }
 
 impl<T> Reader<T> {

@@ -5,11 +5,12 @@ use std::{
     hash::{BuildHasher, RandomState},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Instant,
 };
 
+use bowline_core::session::RoomNumber;
 use tokio::runtime::Handle;
 
 use super::{Patterns, Room, RoomName};
@@ -24,6 +25,8 @@ pub(crate) struct Rooms {
     shards: Box<[Mutex<HashMap<RoomName, Room>>]>,
     hasher: RandomState,
     count: AtomicUsize,
+    /// The number of the next room to be opened.
+    next: AtomicU64,
     max: usize,
     patterns: Patterns,
     pub(super) metrics: Arc<Metrics>,
@@ -32,7 +35,15 @@ pub(crate) struct Rooms {
 impl Rooms {
     pub(crate) fn new(max: usize, patterns: Patterns, metrics: Arc<Metrics>) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, hasher: RandomState::new(), count: AtomicUsize::new(0), max, patterns, metrics }
+        Self {
+            shards,
+            hasher: RandomState::new(),
+            count: AtomicUsize::new(0),
+            next: AtomicU64::new(1),
+            max,
+            patterns,
+            metrics,
+        }
     }
 
     fn shard(&self, name: &RoomName) -> MutexGuard<'_, HashMap<RoomName, Room>> {
@@ -51,7 +62,8 @@ impl Rooms {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < self.max).then_some(count + 1))
             .ok()?;
         let options = Arc::clone(self.patterns.of(name.as_str()));
-        let room = Room::new(name.clone(), options, Arc::downgrade(self), runtime.cloned(), &self.metrics);
+        let number = RoomNumber(self.next.fetch_add(1, Ordering::Relaxed));
+        let room = Room::new(name.clone(), number, options, Arc::downgrade(self), runtime.cloned(), &self.metrics);
         shard.insert(name, room.clone());
         self.metrics.handles.rooms.add(1);
         Some(room)

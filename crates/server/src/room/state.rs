@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bowline_core::Message;
+use bowline_core::{Message, session::RoomNumber};
 use slab::Slab;
 use tokio::task::AbortHandle;
 
@@ -17,17 +17,19 @@ use super::{
     idempotency::Idempotency,
     log::{Bounds, Log},
     members::{Member, NO_PRESENCE},
+    name::RoomName,
     presence::{PresenceEvent, Present},
 };
 
 /// The log, who reads it, and from where.
 #[derive(Debug)]
 pub(super) struct State {
+    name: RoomName,
     pub(super) options: Arc<RoomOptions>,
     pub(super) log: Log,
     /// Events of presence, whose messages are their wire form.
-    presence: Option<Box<PresenceLog>>,
-    variants: Vec<Variant>,
+    pub(super) presence: Option<Box<PresenceLog>>,
+    pub(super) variants: Vec<Variant>,
     pub(super) members: Slab<Member>,
     idempotency: Idempotency,
     /// Publishers that wait until a member has caught up.
@@ -43,9 +45,9 @@ pub(super) struct State {
 }
 
 #[derive(Debug)]
-struct PresenceLog {
+pub(super) struct PresenceLog {
     log: Log,
-    variants: Vec<Variant>,
+    pub(super) variants: Vec<Variant>,
 }
 
 impl PresenceLog {
@@ -74,11 +76,12 @@ pub(crate) enum Next {
 }
 
 impl State {
-    pub(super) fn new(options: Arc<RoomOptions>, now: Instant) -> Self {
+    pub(super) fn new(name: RoomName, number: RoomNumber, options: Arc<RoomOptions>, now: Instant) -> Self {
         let presence =
-            options.presence.then(|| Box::new(PresenceLog { log: Log::of_presence(), variants: Vec::new() }));
+            options.presence.then(|| Box::new(PresenceLog { log: Log::of_presence(number), variants: Vec::new() }));
         Self {
-            log: Log::new(options.slow_consumer == SlowConsumer::KeepLatest),
+            name,
+            log: Log::new(number, options.slow_consumer == SlowConsumer::KeepLatest),
             presence,
             variants: Vec::new(),
             members: Slab::new(),
@@ -125,7 +128,7 @@ impl State {
     /// Whether a publication would have to go for one of `len` bytes though a member has not got it.
     fn is_in_the_way(&self, len: usize) -> bool {
         let last = self.log.last_in_the_way(len, self.bounds());
-        last.is_some_and(|last| self.members.iter().any(|(_, member)| member.next <= last && member.reads_on()))
+        last.is_some_and(|last| self.members.iter().any(|(_, member)| member.next <= last && member.is_waited_for()))
     }
 
     /// Drops what is past the bounds.
@@ -155,7 +158,7 @@ impl State {
     /// Gives the place of the member at `index`, who has read nothing, to somebody else.
     pub(super) fn seat(&mut self, index: usize, entrant: Entrant) {
         let Some(member) = self.members.get_mut(index) else { return };
-        let Entrant { signal, bit, encoding, present, wants_presence } = entrant;
+        let Entrant { signal, bit, encoding, present, wants_presence, .. } = entrant;
         (member.signal, member.bit, member.encoding, member.present) = (signal, bit, encoding, present);
         self.admit(index, wants_presence);
     }
@@ -216,7 +219,7 @@ impl State {
             PresenceEvent::Joined(Present { session, .. }) => Some(*session),
             _ => None,
         };
-        let mut publication = Publication::new(event.to_message());
+        let mut publication = Publication::new(event.to_message(&self.name));
         publication.except = about;
         presence.log.append(publication, Instant::now());
         self.version += 1;
@@ -242,7 +245,7 @@ impl State {
     }
 
     /// They keep their places until they have published or given up.
-    fn wake_publishers(&self) {
+    pub(super) fn wake_publishers(&self) {
         self.waiting.iter().for_each(|(_, waiting)| waiting.wake_by_ref());
     }
 
@@ -254,6 +257,16 @@ impl State {
 
     /// What the member at `index` gets next.
     pub(super) fn read(&mut self, index: usize) -> Next {
+        let next = self.read_on(index);
+        if let Some(member) = self.members.get_mut(index)
+            && let Some(resume) = &mut member.resume
+        {
+            resume.sent_to(member.next - 1);
+        }
+        next
+    }
+
+    fn read_on(&mut self, index: usize) -> Next {
         let Some(member) = self.members.get_mut(index).filter(|member| member.reads_on()) else {
             return Next::UpToDate;
         };
@@ -293,7 +306,7 @@ impl State {
         }
         if member.next_presence <= presence.log.lost() {
             member.next_presence = presence.log.head() + 1;
-            return Next::Presence(PresenceEvent::Missed.to_message());
+            return Next::Presence(PresenceEvent::Missed.to_message(&self.name));
         }
         std::mem::swap(&mut member.next, &mut member.next_presence);
         let next = read_log(&presence.log, &mut presence.variants, member);
@@ -331,14 +344,14 @@ impl State {
     }
 }
 
-fn count_reader(variants: &mut Vec<Variant>, encoding: Encoding) {
+pub(super) fn count_reader(variants: &mut Vec<Variant>, encoding: Encoding) {
     match variants.iter_mut().find(|variant| variant.encoding == encoding) {
         Some(variant) => variant.readers += 1,
         None => variants.push(Variant::new(encoding)),
     }
 }
 
-fn forget_reader(variants: &mut Vec<Variant>, encoding: Encoding) {
+pub(super) fn forget_reader(variants: &mut Vec<Variant>, encoding: Encoding) {
     if let Some(at) = variants.iter().position(|variant| variant.encoding == encoding) {
         variants[at].readers -= 1;
         if variants[at].readers == 0 {

@@ -66,4 +66,6 @@ pub(super) struct Membership {
     pub(super) room: Room,
     /// Its place among the room's members.
     pub(super) index: usize,
+    /// The number of the record that told the client of it; 0 where none does.
+    pub(super) joined: u64,
 }

@@ -1,9 +1,11 @@
 //! Sessions: what a handler sees of a client.
 
-mod id;
+mod carried;
+mod link;
 mod memberships;
 mod outbox;
 mod shared;
+mod unread;
 mod wire;
 
 use std::{
@@ -14,23 +16,25 @@ use std::{
     time::Duration,
 };
 
+pub use bowline_core::session::SessionId;
 use bowline_core::{
     CloseFrame, Error, Message, SendError, connection::Ended, error::SendErrorReason, message::Outgoing,
-    stream::WebSocket,
 };
 use futures_core::Stream;
 use http::{Extensions, request::Parts};
 
 use self::wire::Wants;
-pub use self::{
-    id::SessionId,
-    outbox::{DirectError, Overflow, Queued},
-    shared::Joined,
-};
 pub(crate) use self::{
+    carried::{Attached, Came, Carried, Due, Posted, Reading, Socket, Times, append_superseded},
+    link::Link,
     outbox::OutboxBounds,
     shared::Shared,
-    wire::{Received, Wire},
+    unread::{Flow, Unread},
+    wire::{Received, Wire, over_rate},
+};
+pub use self::{
+    outbox::{DirectError, Overflow, Queued},
+    shared::Joined,
 };
 use crate::{
     hub::Hub,
@@ -147,14 +151,14 @@ impl Session {
 
     fn poll_send(&self, message: &mut Option<Outgoing>, cx: &mut Context<'_>) -> Poll<Result<(), SendError<Outgoing>>> {
         let mut wire = self.shared.wire();
-        let Some(ws) = &mut wire.ws else { return Poll::Ready(Err(ended(message))) };
-        if !ws.can_queue() && ws.may_send() {
-            wire.wait(Wants::Room, cx.waker());
+        let size = message.as_ref().map_or(0, |message| message.message().len());
+        if !wire.link.has_room(size) {
+            wire.wait(Wants::Room(size), cx.waker());
             drop(wire);
             self.wake_unless_inside(cx);
             return Poll::Pending;
         }
-        let sent = message.take().map_or(Ok(()), |message| ws.queue(message));
+        let sent = message.take().map_or(Ok(()), |message| wire.link.queue(message));
         drop(wire);
         self.wake_unless_inside(cx);
         Poll::Ready(sent)
@@ -170,11 +174,10 @@ impl Session {
     pub async fn flush(&self) -> Result<(), SendError<()>> {
         poll_fn(|cx| {
             let mut wire = self.shared.wire();
-            let Some(ws) = wire.ws.as_ref().filter(|ws| !ws.has_lost_output()) else {
-                return Poll::Ready(Err(SendError::rejected(SendErrorReason::Closed, ())));
-            };
-            if ws.is_flushed() {
-                return Poll::Ready(Ok(()));
+            match wire.link.is_flushed() {
+                None => return Poll::Ready(Err(SendError::rejected(SendErrorReason::Closed, ()))),
+                Some(true) => return Poll::Ready(Ok(())),
+                Some(false) => {}
             }
             wire.wait(Wants::Flushed, cx.waker());
             drop(wire);
@@ -221,16 +224,16 @@ impl Session {
         self.shared.wire().ended.as_deref().cloned()
     }
 
-    /// The time from the latest answered keepalive Ping to its Pong.
+    /// The time from the latest answered keepalive Ping to its Pong; `None` too where no WebSocket carries it.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.shared.wire().ws.as_ref().and_then(WebSocket::round_trip)
+        self.shared.wire().link.round_trip()
     }
 
-    /// The subprotocol that the opening handshake agreed on.
+    /// The application's subprotocol that the opening handshake agreed on; one that may go from carrier to carrier has none.
     #[must_use]
     pub fn subprotocol(&self) -> Option<String> {
-        self.shared.wire().ws.as_ref().and_then(|ws| ws.subprotocol()).map(ToOwned::to_owned)
+        self.shared.wire().link.subprotocol().map(ToOwned::to_owned)
     }
 
     /// A handle for other tasks.
@@ -245,14 +248,6 @@ impl Session {
         if !cx.waker().will_wake(&self.shared.handler_waker) {
             self.shared.signal.raise(OUTBOX);
         }
-    }
-}
-
-#[cold]
-fn ended(message: &mut Option<Outgoing>) -> SendError<Outgoing> {
-    match message.take() {
-        Some(message) => SendError::rejected(SendErrorReason::Closed, message),
-        None => SendError::rejected(SendErrorReason::Closed, Outgoing::from("")),
     }
 }
 

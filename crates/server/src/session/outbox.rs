@@ -76,6 +76,11 @@ impl Outbox {
         Put::Queued(dropped)
     }
 
+    /// The payload of the next one to be sent.
+    pub(super) fn next_len(&self) -> Option<usize> {
+        self.waiting.as_ref()?.queue.front().map(|message| message.message().len())
+    }
+
     /// The next one to be sent.
     pub(crate) fn take(&mut self) -> Option<Outgoing> {
         let waiting = self.waiting.as_deref_mut()?;

@@ -5,20 +5,23 @@ use std::{
     task::Waker,
 };
 
-use bowline_core::{CloseCode, CloseFrame, message::Outgoing, stream::WebSocket};
+use bowline_core::{
+    CloseCode, CloseFrame,
+    message::Outgoing,
+    session::{AheadOfSent, Cursor, Secret},
+};
 
 use super::{
-    DirectError, Overflow, Queued, SessionId,
+    DirectError, Link, Overflow, Queued, SessionId, Unread,
     memberships::{Membership, Memberships},
     outbox::{Outbox, Put},
     wire::Wire,
 };
 use crate::{
     hub::Hub,
-    io::Io,
     metrics::Dropped,
-    room::{Encoding, Entrant, Gap, JoinError, Next, Position, Present, Room, Seat, Start},
-    signal::{ABORT, CLOSE, OUTBOX, ROOM_BITS, Signal, room_bit},
+    room::{Encoding, Entered, Entrant, Gap, JoinError, Next, Position, Present, Room, Seat, Start},
+    signal::{ABORT, CARRIER, CLOSE, OUTBOX, ROOM_BITS, Signal, room_bit},
 };
 
 /// A session's parts, each behind a lock of its own.
@@ -31,7 +34,10 @@ pub(crate) struct Shared {
     /// The handler is polled with it, so that others can tell whether they run in the connection's task.
     pub(crate) handler_waker: Waker,
     pub(crate) hub: Hub,
+    /// How it gets publications, where it isn't its carrier's to say.
     encoding: Option<Encoding>,
+    /// What gives the right to it, where it goes from carrier to carrier.
+    secret: Option<Box<Secret>>,
     outbox: Mutex<Outbox>,
     /// What the session is to be closed with.
     close: Mutex<Option<Box<CloseFrame>>>,
@@ -54,21 +60,33 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(hub: Hub, ws: WebSocket<Io>, identity: Option<Arc<str>>) -> Self {
+    pub(crate) fn new(hub: Hub, link: Link, secret: Option<Secret>, identity: Option<Arc<str>>) -> Self {
         let signal = Arc::new(Signal::default());
         let rate = hub.config().rate;
+        let encoding = if let Link::Raw(ws) = &link { ws.shared_encoding().map(Encoding::WebSocket) } else { None };
         Self {
             id: SessionId::random(),
             hub,
             identity,
             handler_waker: Waker::from(Arc::clone(&signal)),
             signal,
-            encoding: ws.shared_encoding().map(Encoding::WebSocket),
-            wire: Mutex::new(Wire::new(ws, rate)),
+            encoding,
+            secret: secret.map(Box::new),
+            wire: Mutex::new(Wire::new(link, rate)),
             outbox: Mutex::default(),
             memberships: Mutex::default(),
             close: Mutex::default(),
         }
+    }
+
+    /// What gives the right to it, where it goes from carrier to carrier.
+    pub(crate) fn secret(&self) -> Option<&Secret> {
+        self.secret.as_deref()
+    }
+
+    /// Whether it goes from carrier to carrier.
+    pub(crate) const fn resumes(&self) -> bool {
+        self.secret.is_some()
     }
 
     pub(crate) fn wire(&self) -> MutexGuard<'_, Wire> {
@@ -136,22 +154,41 @@ impl Shared {
     }
 
     pub(crate) fn join(&self, room: &Room, start: Start) -> Result<Joined, JoinError> {
-        let entered = self.enter(room, |entrant| {
-            let entered = room.enter(entrant, start)?;
-            Ok((entered.index, entered))
-        })?;
+        let entered = if self.resumes() {
+            self.join_carried(room, start)?
+        } else {
+            self.enter(room, self.encoding, 0, |entrant| {
+                let entered = room.enter(entrant, start)?;
+                Ok((entered.index, entered))
+            })?
+        };
         Ok(Joined { position: entered.position, gap: entered.gap })
+    }
+
+    /// The client is told, and has room for that.
+    fn join_carried(&self, room: &Room, start: Start) -> Result<Entered, JoinError> {
+        let mut wire = self.wire();
+        let carried = wire.link.carried().filter(|carried| !carried.is_closing()).ok_or(JoinError::SessionEnded)?;
+        if !carried.has_room(0) {
+            return Err(JoinError::RingFull);
+        }
+        let entered = carried.enter(self, None, room, start)?;
+        drop(wire);
+        self.signal.raise(CARRIER);
+        Ok(entered)
     }
 
     /// Joins a room at a place that was taken before.
     pub(crate) fn join_at(&self, seat: Seat) -> Result<(), JoinError> {
         let room = seat.room().clone();
-        self.enter(&room, |entrant| Ok((seat.give(entrant), ())))
+        self.enter(&room, self.encoding, 0, |entrant| Ok((seat.give(entrant), ())))
     }
 
-    fn enter<T>(
+    pub(super) fn enter<T>(
         &self,
         room: &Room,
+        encoding: Option<Encoding>,
+        joined: u64,
         enter: impl FnOnce(Entrant) -> Result<(usize, T), JoinError>,
     ) -> Result<T, JoinError> {
         let max = self.hub.config().max_rooms_per_session;
@@ -168,21 +205,74 @@ impl Shared {
         let entrant = Entrant {
             signal: Arc::clone(&self.signal),
             bit: room_bit(memberships.vacant()),
-            encoding: self.encoding,
+            encoding,
             present: Some(Present { session: self.id, identity: self.identity.clone() }),
             wants_presence: true,
+            resumes: self.resumes(),
         };
         let (index, entered) = enter(entrant)?;
-        memberships.insert(Membership { room: room.clone(), index });
+        memberships.insert(Membership { room: room.clone(), index, joined });
         Ok(entered)
     }
 
     pub(crate) fn leave(&self, name: &str) -> bool {
+        if !self.resumes() {
+            return self.depart(name);
+        }
+        // The client is told at the same time, so that the record stands where it left.
+        let mut wire = self.wire();
+        let has_left = self.depart(name);
+        if has_left && let Some(carried) = wire.link.carried() {
+            carried.left(name);
+        }
+        drop(wire);
+        self.signal.raise(CARRIER);
+        has_left
+    }
+
+    /// Leaves a room, if it was in it.
+    pub(super) fn depart(&self, name: &str) -> bool {
         let mut memberships = lock(&self.memberships);
         let found = memberships.iter().find(|(_, joined)| joined.room.name().as_str() == name).map(|(place, _)| place);
-        let Some(Membership { room, index }) = found.and_then(|place| memberships.remove(place)) else { return false };
-        room.depart(index);
+        let Some(joined) = found.and_then(|place| memberships.remove(place)) else { return false };
+        joined.room.depart(joined.index);
         true
+    }
+
+    /// The client has of the rooms what the cursor says.
+    pub(super) fn acknowledge_rooms(&self, cursor: &Cursor) -> Result<(), AheadOfSent> {
+        if cursor.rooms.is_empty() {
+            return Ok(());
+        }
+        let memberships = lock(&self.memberships);
+        for (number, offset) in &cursor.rooms {
+            let joined = memberships.iter().map(|(_, joined)| joined).find(|joined| joined.room.number() == *number);
+            // What was written before it knew of this stay is about an earlier one.
+            if let Some(joined) = joined.filter(|joined| cursor.direct >= joined.joined) {
+                joined.room.acknowledge(joined.index, *offset)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All rooms are read on from where the client has acknowledged them, in this encoding.
+    pub(super) fn rewind_rooms(&self, encoding: Option<Encoding>, unread: &mut Unread) {
+        unread.clear();
+        for (place, joined) in lock(&self.memberships).iter() {
+            if joined.room.rewind(joined.index, encoding) {
+                unread.note_place(place);
+            }
+        }
+    }
+
+    /// All rooms may have something.
+    pub(super) fn note_places(&self, unread: &mut Unread) {
+        lock(&self.memberships).iter().for_each(|(place, _)| unread.note_place(place));
+    }
+
+    /// No publisher waits any more for what it has not read.
+    pub(crate) fn leave_behind(&self) {
+        lock(&self.memberships).iter().for_each(|(_, joined)| joined.room.leave_behind(joined.index));
     }
 
     pub(crate) fn rooms(&self) -> Vec<Room> {
@@ -221,7 +311,7 @@ impl Shared {
             memberships.is_closed = true;
             memberships.take_all()
         };
-        for Membership { room, index } in list {
+        for Membership { room, index, .. } in list {
             room.depart(index);
         }
     }

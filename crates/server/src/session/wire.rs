@@ -2,11 +2,11 @@
 
 use std::{collections::VecDeque, task::Waker, time::Instant};
 
-use bowline_core::{CloseCode, CloseFrame, Error, Message, connection::Ended, stream::WebSocket};
+use bowline_core::{CloseCode, CloseFrame, Error, Message, connection::Ended, session::RingBounds};
 
+use super::link::Link;
 use crate::{
     http::{Bucket, RateLimit},
-    io::Io,
     metrics::Disconnect,
 };
 
@@ -16,8 +16,7 @@ use crate::{
 pub(crate) struct Wire {
     /// Whether `receiver` waits for a message.
     pub(crate) is_receiving: bool,
-    /// `None` once it has ended.
-    pub(crate) ws: Option<WebSocket<Io>>,
+    pub(crate) link: Link,
     /// Who waits for a message, or did.
     pub(crate) receiver: Option<Waker>,
     /// Who waits for room to send, or for all to be written.
@@ -57,8 +56,8 @@ struct Writer {
 /// What is waited for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wants {
-    /// Room to send.
-    Room,
+    /// Room for a message of so many bytes.
+    Room(usize),
     /// That all is written.
     Flushed,
 }
@@ -70,14 +69,16 @@ struct Rate {
 }
 
 impl Rate {
-    /// Whether a message may be received; the first that may not closes the WebSocket, and takes those behind it along.
-    fn admits(&mut self, len: u64, ws: &mut WebSocket<Io>) -> bool {
-        if !self.is_over && !self.bucket.take(1, len, Instant::now()) {
-            self.is_over = true;
-            ws.start_close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "rate limit"));
-        }
+    /// Whether a message may be received; the first that may not takes those behind it along.
+    fn admits(&mut self, len: u64) -> bool {
+        self.is_over |= !self.bucket.take(1, len, Instant::now());
         !self.is_over
     }
+}
+
+/// What a session is closed with that sends too much.
+pub(crate) fn over_rate() -> CloseFrame {
+    CloseFrame::new(CloseCode::POLICY_VIOLATION, "rate limit")
 }
 
 /// Messages and their payload.
@@ -88,10 +89,10 @@ pub(crate) struct Received {
 }
 
 impl Wire {
-    pub(super) fn new(ws: WebSocket<Io>, rate: Option<RateLimit>) -> Self {
+    pub(super) fn new(link: Link, rate: Option<RateLimit>) -> Self {
         let rate = rate.map(|limit| Box::new(Rate { bucket: limit.bucket(Instant::now()), is_over: false }));
         Self {
-            ws: Some(ws),
+            link,
             ended: None,
             received: Received::default(),
             failed: None,
@@ -117,12 +118,20 @@ impl Wire {
         self.writers.is_some() && self.wake_some(handler)
     }
 
+    /// Whether somebody waits for room to send, or for all to be on its way.
+    pub(super) const fn has_writers(&self) -> bool {
+        self.writers.is_some()
+    }
+
     fn wake_some(&mut self, handler: &Waker) -> bool {
-        let (has_room, is_flushed) = self.ws.as_ref().map_or((true, true), |ws| (ws.can_queue(), ws.is_flushed()));
         let mut is_handler = false;
+        let is_flushed = self.link.is_flushed().unwrap_or(true);
         let Some(writers) = &mut self.writers else { return false };
         writers.retain(|writer| {
-            let is_due = if writer.wants == Wants::Room { has_room } else { is_flushed };
+            let is_due = match writer.wants {
+                Wants::Room(size) => self.link.has_room(size),
+                Wants::Flushed => is_flushed,
+            };
             if is_due && writer.waker.will_wake(handler) {
                 is_handler = true;
             } else if is_due {
@@ -134,6 +143,11 @@ impl Wire {
             self.writers = None;
         }
         is_handler
+    }
+
+    /// Whether it goes on.
+    pub(crate) const fn is_on(&self) -> bool {
+        !matches!(self.link, Link::Over)
     }
 
     /// Takes a message, or the end, that nobody receives now, if there is a place for it: whether there is one. What is
@@ -159,15 +173,54 @@ impl Wire {
         ahead.queue.push_back(taken);
     }
 
+    /// Whether a session's message of so many bytes has a place among those that nobody has received, of which one always
+    /// has.
+    pub(crate) fn has_place(&self, len: usize, bounds: RingBounds) -> bool {
+        let fits = |ahead: &Ahead| {
+            ahead.queue.len() < bounds.records && ahead.bytes.saturating_add(len) <= bounds.bytes
+                || ahead.queue.is_empty()
+        };
+        self.ahead.as_deref().is_none_or(fits)
+    }
+
+    /// A session's message has come by other means than `pull`: it is kept until it is received, unless it is over the rate.
+    pub(crate) fn put(&mut self, message: Message) {
+        if self.rate.as_mut().is_none_or(|rate| rate.admits(message.len() as u64)) {
+            self.put_ahead(Ok(Some(message)));
+        }
+    }
+
+    /// Whether the rate takes one more record of so many bytes.
+    pub(crate) fn admits(&mut self, len: usize) -> bool {
+        self.rate.as_mut().is_none_or(|rate| rate.admits(len as u64))
+    }
+
     /// The connection has come to its end, and nobody receives: what had come is kept, and the socket is let go.
     pub(crate) fn finish(&mut self) {
-        while self.ws.is_some() && self.keep() {}
+        while self.is_on() && self.keep() {}
+    }
+
+    /// The session is over by this error, which comes after what had come.
+    pub(crate) fn fail(&mut self, error: Error) {
+        if self.is_on() {
+            self.failed.get_or_insert(Disconnect::of(&error));
+            self.put_ahead(Err(error));
+            self.let_go();
+        }
     }
 
     /// Drops the connection where it stands.
     pub(crate) fn abort(&mut self) {
-        if self.ws.take().is_some() {
+        if self.is_on() {
             self.put_ahead(Err(Error::Closed));
+            self.let_go();
+        }
+    }
+
+    /// Lets go of what carries it, if anything does.
+    pub(crate) fn let_go(&mut self) {
+        if let Link::Carried(carried) = std::mem::replace(&mut self.link, Link::Over) {
+            carried.let_go();
         }
     }
 
@@ -201,21 +254,40 @@ impl Wire {
     /// What the connection gives next, if it is there.
     #[inline]
     fn pull(&mut self) -> Option<Result<Option<Message>, Error>> {
-        let Some(ws) = &mut self.ws else { return Some(Ok(None)) };
+        let ws = match &mut self.link {
+            Link::Raw(ws) => ws,
+            Link::Carried(_) => return self.pull_carried(),
+            Link::Over => return Some(Ok(None)),
+        };
         let mut taken = ws.try_recv();
         while let Some(Ok(Some(message))) = &taken {
-            if self.rate.as_mut().is_none_or(|rate| rate.admits(message.len() as u64, ws)) {
+            if self.rate.as_mut().is_none_or(|rate| rate.admits(message.len() as u64)) {
                 break;
             }
+            // Once it has begun, it goes on.
+            ws.start_close(over_rate());
             taken = ws.try_recv();
         }
         if let Some(Ok(None) | Err(_)) = &taken {
             self.ended = ws.ended().cloned().map(Box::new);
-            self.ws = None;
+            self.link = Link::Over;
             let error = taken.as_ref().and_then(|taken| taken.as_ref().err());
             self.failed = if self.is_over_rate() { Some(Disconnect::Limit) } else { error.map(Disconnect::of) };
         }
         taken
+    }
+
+    /// What a session's WebSocket gives next, or that its client is done.
+    fn pull_carried(&mut self) -> Option<Result<Option<Message>, Error>> {
+        let carried = self.link.carried()?;
+        while let Some(message) = carried.pull() {
+            if self.rate.as_mut().is_none_or(|rate| rate.admits(message.len() as u64)) {
+                return Some(Ok(Some(message)));
+            }
+        }
+        let frame = carried.closed_by_peer()?.clone();
+        self.ended.get_or_insert_with(|| Box::new(Ended::new(true, true, Some(frame))));
+        Some(Ok(None))
     }
 }
 

@@ -1,18 +1,22 @@
 //! Events that are not publications.
 
-use bowline_core::event_stream::{Field, GAP, Lines, event};
-use serde_json::json;
+use bowline_core::{
+    event_stream::Field,
+    session::{ServerSignal, events::append_signal},
+};
 
-use crate::room::{Gap, Position};
+use crate::room::{Gap, Position, Room};
 
-/// Appends the event `gap`: data in JSON, `{"from":"…","to":"…","reason":"…"}`. Its ID is where the reader goes on, so
-/// that it is told of this hole once.
-pub(crate) fn append_gap(out: &mut Vec<u8>, gap: Gap) {
-    let data =
-        json!({ "from": gap.from.to_string(), "to": gap.to.to_string(), "reason": gap.reason.as_str() }).to_string();
-    // JSON has no line's end outside of strings, and there are none in these.
-    let Ok(lines) = Lines::new(&data) else { return };
-    position_field(gap.to, |id| event(out, Some(id), Some(GAP), lines));
+/// What tells a session of a gap.
+pub(crate) fn gap_signal(room: &Room, gap: Gap) -> ServerSignal {
+    let number = (gap.from.epoch != gap.to.epoch).then(|| room.number());
+    ServerSignal::Gap { room: room.name().as_str().to_owned(), gap, number }
+}
+
+/// Appends the event `gap`: data in JSON, `{"room":"…","from":"…","to":"…","reason":"…"}`. Its ID is where the reader goes on,
+/// so that it is told of this hole once.
+pub(crate) fn append_gap(out: &mut Vec<u8>, room: &Room, gap: Gap) {
+    append_signal(out, &gap_signal(room, gap));
 }
 
 /// The position as an event's ID.

@@ -9,7 +9,7 @@ use super::events::append_gap;
 use crate::{
     hub::Hub,
     metrics::{Open, Transport},
-    room::{Position, Read, Reader},
+    room::{Gap, Position, Read, Reader, Room},
 };
 
 /// Where an answer ends that has more to come: in bytes, past which the block that it is in is the last.
@@ -46,7 +46,7 @@ pub(crate) async fn poll(mut reader: Reader, wait: Duration, hub: &Hub) -> Answe
     };
     let mut next = first;
     while let Some(read) = next {
-        if !answer.take(read, &open) || answer.bytes >= MAX_ANSWER {
+        if !answer.take(read, reader.room(), &open) || answer.bytes >= MAX_ANSWER {
             break;
         }
         next = reader.try_read();
@@ -64,16 +64,16 @@ struct Taken {
 
 impl Taken {
     /// Whether there may be more.
-    fn take(&mut self, read: Read, open: &Open) -> bool {
+    fn take(&mut self, read: Read, room: &Room, open: &Open) -> bool {
         let (bytes, goes_on) = match read {
             Read::Encoded { bytes, count } => {
                 open.delivered(count, bytes.len());
                 (bytes, true)
             }
-            Read::Gap(gap) => (gap_event(gap), true),
+            Read::Gap(gap) => (gap_event(room, gap), true),
             Read::Disconnect(gap) => {
                 self.went_to = Some(gap.to);
-                (gap_event(gap), false)
+                (gap_event(room, gap), false)
             }
         };
         self.bytes += bytes.len();
@@ -82,9 +82,9 @@ impl Taken {
     }
 }
 
-fn gap_event(gap: crate::room::Gap) -> Bytes {
+fn gap_event(room: &Room, gap: Gap) -> Bytes {
     let mut out = Vec::new();
-    append_gap(&mut out, gap);
+    append_gap(&mut out, room, gap);
     out.into()
 }
 

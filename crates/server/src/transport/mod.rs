@@ -1,12 +1,19 @@
 //! How sessions and readers of rooms are carried.
 
+mod carried;
+mod clock;
+mod end;
 mod event_stream;
 mod events;
 mod long_poll;
+mod run;
 mod web_socket;
 
 pub(crate) use self::{
-    event_stream::{EventStream, Pace},
+    carried::{CarriedTask, Comet, MAX_STREAM_BYTES, Polled, Sitting, poll as poll_session},
+    clock::Pace,
+    event_stream::EventStream,
+    events::{append_gap, gap_signal},
     long_poll::poll,
     web_socket::WebSocketTask,
 };

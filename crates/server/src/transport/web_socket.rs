@@ -11,25 +11,26 @@
 
 use std::{
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use bowline_core::{CloseCode, CloseFrame, connection::Ended, stream::WebSocket};
+use bowline_core::{CloseCode, CloseFrame, stream::WebSocket};
 use tracing::Span;
 
+use super::{
+    end::{count_received, end},
+    run::Run,
+};
 use crate::{
-    handler::{HandlerFuture, Outcome},
+    handler::HandlerFuture,
     io::Io,
-    listener::ConnectionSlot,
-    log::Untrusted,
-    metrics::{Closed, Disconnect, Dropped, Limited, Open},
+    metrics::{Disconnect, Held},
     room::Next,
-    session::{Received, Shared, Wire},
-    signal::{ABORT, CLOSE, HANDLER, IO, IoWaker, OUTBOX, ROOMS},
+    session::{Flow, Shared, Unread},
+    signal::{HANDLER, IO, IoWaker, OUTBOX, ROOMS},
 };
 
 /// Turns in one poll, after which others may run.
@@ -47,32 +48,19 @@ pub(crate) struct WebSocketTask {
 
 /// What is to be done.
 struct Work {
-    /// Rooms that have something, as bits.
-    unread: u64,
-    /// Which of the bits comes next, so that a room in which there is always something doesn't keep others waiting.
-    next_bit: u8,
+    unread: Unread,
     /// The outbox has something.
     has_direct: bool,
     /// What is published or sent from here on doesn't come before the close.
     is_sealed: bool,
     /// The close was begun, so that what still waits can't be sent.
     is_closing: bool,
-    /// What to close with once nothing waits any more.
-    close: Option<Box<CloseFrame>>,
-    /// `None` once it has returned.
-    handler: Option<HandlerFuture>,
-    /// Why this end closed, if it did so first.
-    why: Option<Disconnect>,
+    run: Run,
     /// The latest that was counted.
     round_trip: Duration,
     /// Counts it for as long as it lives.
     held: Held,
-    /// What the handler's log lines stand in.
-    span: Option<Box<Span>>,
 }
-
-/// What a session's connection holds for as long as it lives.
-pub(crate) type Held = (Open, Option<ConnectionSlot>);
 
 /// What a turn came to.
 enum Turn {
@@ -92,17 +80,13 @@ impl WebSocketTask {
         shared.signal.raise(HANDLER | IO);
         let io_waker = Waker::from(Arc::new(IoWaker(Arc::clone(&shared.signal))));
         let work = Work {
-            handler: Some(handler),
-            unread: 0,
-            next_bit: 0,
+            run: Run::new(handler, span),
+            unread: Unread::default(),
             has_direct: false,
-            close: None,
             is_sealed: false,
             is_closing: false,
-            why: None,
             round_trip: Duration::ZERO,
             held,
-            span,
         };
         Self { shared, io_waker, work }
     }
@@ -111,54 +95,9 @@ impl WebSocketTask {
 impl Work {
     /// Takes note of what the signal says.
     fn note(&mut self, shared: &Shared, bits: u64) {
-        self.unread |= bits & ROOMS;
+        self.unread.note(bits);
         self.has_direct |= bits & OUTBOX != 0;
-        if bits & CLOSE != 0
-            && let Some(frame) = shared.take_close()
-        {
-            self.because(if shared.hub.is_ready() { Disconnect::Application } else { Disconnect::Drain });
-            self.close.get_or_insert(frame);
-        }
-        if bits & ABORT != 0 {
-            self.because(if shared.hub.is_ready() { Disconnect::Application } else { Disconnect::Drain });
-            shared.wire().abort();
-        }
-        if bits & HANDLER != 0 {
-            self.run_handler(shared);
-        }
-    }
-
-    fn run_handler(&mut self, shared: &Shared) {
-        let Some(handler) = &mut self.handler else { return };
-        let waker = &shared.handler_waker;
-        let entered = self.span.as_ref().map(|span| span.enter());
-        // What it leaves behind when it panics is its own, and is dropped.
-        let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll_outcome(&mut Context::from_waker(waker))));
-        let (frame, why) = match polled {
-            Ok(Poll::Pending) => return,
-            Ok(Poll::Ready(outcome)) => (end_of(shared, outcome), Disconnect::Application),
-            Err(_) => {
-                tracing::error!(session = %shared.id, "the handler panicked");
-                shared.hub.metrics().handles.handler_panics.increment(1);
-                (CloseFrame::new(CloseCode::INTERNAL_ERROR, ""), Disconnect::Panic)
-            }
-        };
-        drop(entered);
-        // One that returns since the connection is over has not ended it.
-        if shared.wire().ws.is_some() {
-            self.because(why);
-        }
-        // It may hold the session, which may do what it likes when dropped.
-        let handler = self.handler.take();
-        drop(catch_unwind(AssertUnwindSafe(|| drop(handler))));
-        // What the handler closed with counts before how it ended.
-        let closed = shared.take_close();
-        self.close.get_or_insert_with(|| closed.unwrap_or_else(|| Box::new(frame)));
-    }
-
-    /// Remembers why this end closes, for the first reason there is.
-    fn because(&mut self, why: Disconnect) {
-        self.why.get_or_insert(why);
+        self.run.note(shared, bits);
     }
 
     /// Only publications have come: they are written, and that is all, unless the socket is full.
@@ -166,7 +105,7 @@ impl Work {
     fn turn_for_rooms(&mut self, shared: &Shared, cx: &mut Context<'_>) -> bool {
         let mut wire = shared.wire();
         let is_all =
-            wire.ws.as_mut().is_some_and(|ws| self.write(shared, ws, cx) && self.close.is_none() && ws.is_flushed());
+            wire.link.raw().is_some_and(|ws| self.write(shared, ws, cx) && self.run.close.is_none() && ws.is_flushed());
         // The Close of a slow consumer is waited for, and no longer than may be.
         is_all && !self.is_closing
     }
@@ -174,12 +113,12 @@ impl Work {
     fn turn(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Turn {
         let wire = &mut *shared.wire();
         count_received(shared, wire);
-        let Some(ws) = &mut wire.ws else { return Turn::Over };
+        let Some(ws) = wire.link.raw() else { return Turn::Over };
         let is_done = self.write(shared, ws, cx);
         if wire.wake_writers(&shared.handler_waker) {
             return Turn::Handler;
         }
-        let Some(ws) = &mut wire.ws else { return Turn::Over };
+        let Some(ws) = wire.link.raw() else { return Turn::Over };
         let is_pending = ws.poll_ready(cx).is_pending();
         if let Some(took) = ws.round_trip().filter(|took| *took != self.round_trip) {
             self.round_trip = took;
@@ -188,7 +127,7 @@ impl Work {
         if is_pending {
             return if is_done { Turn::Wait } else { Turn::Again };
         }
-        if self.handler.is_none() {
+        if self.run.is_over() {
             // Nobody receives it any more.
             drop(wire.take());
             return Turn::Again;
@@ -202,7 +141,7 @@ impl Work {
         if wire.read_ahead() {
             return Turn::Again;
         }
-        if wire.ws.as_mut().is_some_and(|ws| ws.poll_attend(cx).is_pending()) {
+        if wire.link.raw().is_some_and(|ws| ws.poll_attend(cx).is_pending()) {
             return Turn::Wait;
         }
         wire.finish();
@@ -213,14 +152,14 @@ impl Work {
     #[inline]
     fn write(&mut self, shared: &Shared, ws: &mut WebSocket<Io>, cx: &mut Context<'_>) -> bool {
         let mut reads = MAX_READS;
-        if self.close.is_some() {
+        if self.run.close.is_some() {
             self.seal(shared);
         }
         loop {
             if self.has_direct {
                 self.queue_direct(shared, ws);
             }
-            while self.unread != 0 && ws.is_flushed() && !self.is_closing {
+            while !self.unread.is_empty() && ws.is_flushed() && !self.is_closing {
                 if reads == 0 {
                     return false;
                 }
@@ -230,11 +169,11 @@ impl Work {
             if ws.poll_write_queued(cx).is_pending() {
                 return true;
             }
-            if (self.unread == 0 && !self.has_direct) || self.is_closing {
+            if (self.unread.is_empty() && !self.has_direct) || self.is_closing {
                 break;
             }
         }
-        if let Some(frame) = self.close.take() {
+        if let Some(frame) = self.run.close.take() {
             self.seal(shared);
             // What was put there just before has yet to tell of itself, and is sent first.
             if shared.outbox().is_empty() {
@@ -242,7 +181,7 @@ impl Work {
                 ws.start_close(*frame);
                 let _ = ws.poll_write_queued(cx);
             } else {
-                self.close = Some(frame);
+                self.run.close = Some(frame);
             }
         }
         true
@@ -274,23 +213,15 @@ impl Work {
     #[inline]
     fn serve_room(&mut self, shared: &Shared, ws: &mut WebSocket<Io>, cx: &mut Context<'_>) {
         if !ws.may_send() {
-            self.unread = 0;
+            self.unread.clear();
             return;
         }
-        let later = self.unread & (u64::MAX << self.next_bit);
-        let bit = if later == 0 { self.unread } else { later }.trailing_zeros();
-        #[expect(clippy::cast_possible_truncation, reason = "there are 56 bits")]
-        let next_bit = bit as u8 + 1;
-        self.next_bit = next_bit;
-        let mut place = Some(bit as usize);
-        let mut is_done = true;
-        while let Some(at) = place {
-            let (next, more, following) = shared.next_of(at);
-            is_done &= !more;
+        let Self { unread, held, run, .. } = self;
+        unread.serve(shared, |at, next| {
             match next {
                 Next::UpToDate => {}
                 Next::Encoded(bytes, count) => {
-                    self.held.0.delivered(count, bytes.len());
+                    held.open.delivered(count, bytes.len());
                     drop(ws.write_encoded(cx, bytes));
                 }
                 Next::Message(_, message) | Next::Presence(message) => drop(ws.queue(message)),
@@ -300,75 +231,13 @@ impl Work {
                     drop(message.map(|message| ws.queue(message)));
                 }
                 Next::Disconnect(_) => {
-                    self.unread = 0;
-                    self.because(Disconnect::Slow);
-                    self.close = Some(Box::new(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "slow consumer")));
-                    return;
+                    run.because(Disconnect::Slow);
+                    run.close = Some(Box::new(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "slow consumer")));
+                    return Flow::Stop;
                 }
             }
-            place = following;
-            if place.is_some() && !ws.is_flushed() {
-                // The others' turn comes when the socket takes more.
-                is_done = false;
-                break;
-            }
-        }
-        if is_done {
-            self.unread &= !(1 << bit);
-        }
-    }
-}
-
-/// What the handler has received since it was last counted.
-fn count_received(shared: &Shared, wire: &mut Wire) {
-    let Received { messages, bytes } = std::mem::take(&mut wire.received);
-    if messages > 0 {
-        let handles = &shared.hub.metrics().handles;
-        handles.received.increment(messages);
-        handles.received_bytes.increment(bytes);
-    }
-}
-
-/// The connection is over: nobody can be told anything any more. `why` is this end's reason, if it closed first.
-fn end(shared: &Shared, why: Option<Disconnect>) {
-    shared.leave_all();
-    let handles = &shared.hub.metrics().handles;
-    let (unsent, bytes) = shared.outbox().close();
-    handles.outbox_bytes.sub(bytes as u64);
-    shared.dropped(Dropped::Ended, unsent);
-    let is_new = shared.hub.forget(shared.id);
-    let mut wire = shared.wire();
-    count_received(shared, &mut wire);
-    wire.ws = None;
-    if is_new {
-        let closed_by = wire.ended.as_ref().map_or(Disconnect::Lost, |_| Disconnect::Peer);
-        if wire.is_over_rate() {
-            handles.rate_limited.of(Limited::Session).increment(1);
-        }
-        handles.disconnects.of(why.or(wire.failed).unwrap_or(closed_by)).increment(1);
-        let frame = wire.ended.as_deref().and_then(Ended::frame);
-        handles.closes.of(Closed::of(frame.map(CloseFrame::code))).increment(1);
-    }
-    let receiver = wire.receiver.take();
-    let is_handler = wire.wake_writers(&shared.handler_waker);
-    drop(wire);
-    if is_handler {
-        shared.signal.raise(HANDLER);
-    }
-    if let Some(receiver) = receiver {
-        receiver.wake();
-    }
-}
-
-fn end_of(shared: &Shared, outcome: Outcome) -> CloseFrame {
-    match outcome.into_error() {
-        None => CloseCode::NORMAL_CLOSURE.into(),
-        Some(error) => {
-            // An error of the connection's own is no news, and there is nobody to be told.
-            // What an application makes its errors of may come from the peer (threat S13).
-            tracing::debug!(session = %shared.id, error = %Untrusted(&error.to_string()), "the handler ended with an error");
-            CloseFrame::new(CloseCode::INTERNAL_ERROR, "")
-        }
+            if ws.is_flushed() { Flow::On } else { Flow::Pause }
+        });
     }
 }
 
@@ -386,15 +255,15 @@ impl Future for WebSocketTask {
         }
         for _ in 0..MAX_TURNS {
             match work.turn(shared, io) {
-                Turn::Handler => work.run_handler(shared),
+                Turn::Handler => work.run.poll(shared),
                 Turn::Again => {}
                 Turn::Wait => return Poll::Pending,
                 Turn::Over => {
-                    end(shared, work.why);
+                    end(shared, work.run.why);
                     // However long the handler goes on, the connection is no more.
-                    work.held.1 = None;
-                    work.run_handler(shared);
-                    return if work.handler.is_some() { Poll::Pending } else { Poll::Ready(()) };
+                    work.held.slot = None;
+                    work.run.poll(shared);
+                    return if work.run.is_over() { Poll::Ready(()) } else { Poll::Pending };
                 }
             }
             let bits = shared.signal.take();
@@ -408,6 +277,6 @@ impl Future for WebSocketTask {
 /// However the task ends, as when its runtime is shut down, the session ends with it.
 impl Drop for WebSocketTask {
     fn drop(&mut self) {
-        end(&self.shared, self.work.why);
+        end(&self.shared, self.work.run.why);
     }
 }

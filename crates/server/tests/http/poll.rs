@@ -113,7 +113,7 @@ async fn what_is_gone_is_told_once() {
     let events = parse(answer.text());
     let gap: serde_json::Value = serde_json::from_str(events[0].data.as_ref().unwrap()).unwrap();
     let to = Position { offset: 2, ..start }.to_string();
-    assert_eq!(gap, serde_json::json!({ "from": start.to_string(), "to": to, "reason": "expired" }));
+    assert_eq!(gap, serde_json::json!({ "room": "a", "from": start.to_string(), "to": to, "reason": "expired" }));
     assert_eq!((events[0].name.as_deref(), events[0].id.as_deref()), (Some("gap"), Some(&*to)));
     let rest: Vec<_> = events[1..].iter().map(|event| event.data.as_deref().unwrap()).collect();
     assert_eq!(rest, ["3", "4"]);

@@ -65,7 +65,10 @@ async fn questions_that_are_none() {
         "/rooms/a?history=-1",
         "/rooms/a?history=x",
         "/rooms/a?history=",
-        "/rooms/a?wait=1.5",
+        "/rooms/a?wait=1.",
+        "/rooms/a?wait=.5",
+        "/rooms/a?wait=1e3",
+        "/rooms/a?wait=1.5.1",
         "/rooms/a?wait=+1",
         &doubled_zero,
     ] {

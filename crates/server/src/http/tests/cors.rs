@@ -27,7 +27,8 @@ fn s10_never_a_star_with_credentials() {
                 assert_eq!((allowed, with_credentials), ("https://a.test", credentials));
                 assert_eq!(headers[header::VARY], "Origin");
             }
-            assert_eq!(headers[header::ACCESS_CONTROL_EXPOSE_HEADERS], "Bowline-Position, Retry-After");
+            let exposed = "Bowline-Carrier, Bowline-Position, Bowline-Version, Retry-After";
+            assert_eq!(headers[header::ACCESS_CONTROL_EXPOSE_HEADERS], exposed);
         }
     }
 }
@@ -51,5 +52,8 @@ fn a_preflight_has_an_origin_and_a_method() {
     let mut headers = HeaderMap::new();
     cors::Cors::preflight(&mut headers, HeaderValue::from_static("GET, HEAD, POST"));
     assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_METHODS], "GET, HEAD, POST");
-    assert!(headers[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap().contains("Idempotency-Key"));
+    let allowed = headers[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap();
+    for name in ["Idempotency-Key", "Bowline-Session", "Bowline-Cursor", "Bowline-Version"] {
+        assert!(allowed.contains(name), "{name}");
+    }
 }

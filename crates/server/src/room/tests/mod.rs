@@ -16,11 +16,17 @@ use std::{sync::Arc, time::Instant};
 use super::{
     Encoding, Gap, Next, Position, Present, Publication, PublishError, Published, RoomOptions, SlowConsumer,
     members::{Member, NO_PRESENCE},
+    name::RoomName,
     state::State,
 };
 use crate::{session::SessionId, signal::Signal};
+use bowline_core::session::RoomNumber;
 
 const FRAMES: Encoding = Encoding::WebSocket(bowline_core::message::Encoding::PLAIN);
+
+fn name() -> RoomName {
+    "a".parse().expect("a name")
+}
 
 /// What a room holds, on a clock that stands still unless it is moved.
 struct Ground {
@@ -31,7 +37,7 @@ struct Ground {
 impl Ground {
     fn new(options: RoomOptions) -> Self {
         let now = Instant::now();
-        Self { state: State::new(Arc::new(options), now), now }
+        Self { state: State::new(name(), RoomNumber(7), Arc::new(options), now), now }
     }
 
     fn say(&mut self, publication: impl Into<Publication>) -> Result<Published, PublishError> {
@@ -85,6 +91,7 @@ fn member(after: u64, encoding: Option<Encoding>, session: Option<SessionId>) ->
         present,
         until: u64::MAX,
         is_over: false,
+        resume: None,
     }
 }
 

@@ -244,6 +244,7 @@ impl Model {
         let signal = Arc::new(Signal::default());
         let present = Present { session: self.sessions[reader], identity: None };
         let entrant = Entrant {
+            resumes: false,
             signal: Arc::clone(&signal),
             bit: 1,
             encoding: Some(FRAMES),

@@ -2,7 +2,7 @@
 
 use bowline_core::Message;
 
-use super::{Ground, lenient, numbers};
+use super::{Ground, lenient, name, numbers};
 use crate::{
     room::{Next, PresenceEvent, Present, RoomOptions},
     session::SessionId,
@@ -13,7 +13,7 @@ fn told() -> RoomOptions {
 }
 
 fn text(event: &PresenceEvent) -> String {
-    event.to_message().as_text().expect("JSON").to_owned()
+    event.to_message(&name()).as_text().expect("JSON").to_owned()
 }
 
 fn joined(session: SessionId) -> String {
@@ -29,9 +29,10 @@ fn events_are_json_as_documented() {
     let session = SessionId::random();
     let event = PresenceEvent::Joined(Present { session, identity: Some("an\"n".into()) });
     let value: serde_json::Value = serde_json::from_str(&text(&event)).expect("JSON");
-    let expected = serde_json::json!({ "presence": "joined", "session": session.to_string(), "identity": "an\"n" });
+    let expected =
+        serde_json::json!({ "room": "a", "presence": "joined", "session": session.to_string(), "identity": "an\"n" });
     assert_eq!(value, expected);
-    assert_eq!(PresenceEvent::Missed.to_message(), Message::text(r#"{"presence":"missed"}"#));
+    assert_eq!(PresenceEvent::Missed.to_message(&name()), Message::text(r#"{"room":"a","presence":"missed"}"#));
 }
 
 #[test]

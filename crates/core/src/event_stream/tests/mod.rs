@@ -1,71 +1,16 @@
 //! What is written comes back as it was, read as the HTML Standard says.
 
-use proptest::prelude::*;
+mod parse;
+mod reference;
 
-use super::*;
-use crate::Message;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use std::time::Duration;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Dispatched {
-    name: String,
-    data: String,
-    last_event_id: String,
-}
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use proptest::prelude::*;
 
-#[derive(Debug, Default)]
-struct Read {
-    events: Vec<Dispatched>,
-    last_event_id: String,
-    retry: Option<u64>,
-}
-
-/// HTML Standard, "Interpreting an event stream": each step in the standard's order. The whole stream is at hand.
-fn read(stream: &[u8]) -> Read {
-    let text = String::from_utf8(stream.to_vec()).expect("an event stream is UTF-8");
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let mut read = Read::default();
-    let (mut data, mut name, mut id) = (String::new(), String::new(), String::new());
-    for line in lines(text) {
-        if line.is_empty() {
-            read.last_event_id.clone_from(&id);
-            if !data.is_empty() {
-                let without_end = data.strip_suffix('\n').unwrap_or(&data).to_owned();
-                let name = if name.is_empty() { "message".to_owned() } else { name.clone() };
-                read.events.push(Dispatched { name, data: without_end, last_event_id: id.clone() });
-            }
-            data.clear();
-            name.clear();
-        } else if !line.starts_with(':') {
-            let (field, value) = line.split_once(':').unwrap_or((line, ""));
-            let value = value.strip_prefix(' ').unwrap_or(value);
-            match field {
-                "event" => value.clone_into(&mut name),
-                "data" => {
-                    data.push_str(value);
-                    data.push('\n');
-                }
-                "id" if !value.contains('\0') => value.clone_into(&mut id),
-                "retry" if value.bytes().all(|byte| byte.is_ascii_digit()) => read.retry = value.parse().ok(),
-                _ => {}
-            }
-        }
-    }
-    read
-}
-
-/// The stream's lines, which end with CRLF, LF or CR. What has no end is discarded.
-fn lines(text: &str) -> Vec<&str> {
-    let mut lines = Vec::new();
-    let mut rest = text;
-    while let Some(end) = rest.find(['\r', '\n']) {
-        lines.push(&rest[..end]);
-        let crlf = rest[end..].starts_with("\r\n");
-        rest = &rest[end + if crlf { 2 } else { 1 }..];
-    }
-    lines
-}
+use self::reference::{Dispatched, read};
+use super::*;
+use crate::Message;
 
 fn decode(event: &Dispatched) -> Message {
     let bytes = || STANDARD.decode(&event.data).expect("base64");
@@ -152,6 +97,24 @@ fn the_bytes_of_each_kind() {
     assert_eq!(written(&|out| retry(out, Duration::MAX)), format!("retry: {}\n\n", u64::MAX));
     assert_eq!(written(&|out| comment(out, "")), ":\n\n");
     assert_eq!(written(&|out| comment(out, "a\r\ndata: b")), ": a\n:\n: data: b\n\n");
+}
+
+/// Lines of one character would make a message seven times as long.
+#[test]
+fn a_text_of_many_lines_goes_in_base64() {
+    let written = |lines: usize, line: &str| {
+        let mut out = Vec::new();
+        message(&mut out, None, &line.repeat(lines).into());
+        String::from_utf8(out).unwrap()
+    };
+    assert!(written(2, "two\n").starts_with("data: two\n"));
+    // Six bytes for each line but the first, a third of the text, and 2 KiB.
+    assert!(written(361, "\n").starts_with("data: \n"));
+    assert!(written(362, "\n").starts_with("event: text-base64\n"));
+    for line in ["\n", "x\n", "four\n", "a line of seventeen\n", "a\r"] {
+        let len = line.len() * 50_000;
+        assert!(written(50_000, line).len() < len / 3 * 4 + (3 << 10), "{line:?}");
+    }
 }
 
 /// The place is known before the first event: a reader that comes back after none has missed none.

@@ -1,4 +1,4 @@
-//! Places in a room's log.
+//! Places in a room's log, and holes in it: what a server and its clients both name.
 
 use std::{fmt, str::FromStr};
 
@@ -20,10 +20,7 @@ impl Epoch {
 
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 22];
-        // 16 bytes are 22 characters of base64, always.
-        let written = URL_SAFE_NO_PAD.encode_slice(self.0.to_be_bytes(), &mut text).unwrap_or_default();
-        f.write_str(std::str::from_utf8(&text[..written]).unwrap_or_default())
+        write_base64url(self.0, f)
     }
 }
 
@@ -68,15 +65,31 @@ impl FromStr for Position {
     fn from_str(text: &str) -> Result<Self, InvalidPosition> {
         // The epoch may have a hyphen of its own, the offset can't.
         let (epoch, offset) = text.rsplit_once('-').ok_or(InvalidPosition)?;
-        let is_number = (1..=20).contains(&offset.len()) && offset.bytes().all(|byte| byte.is_ascii_digit());
-        let mut bits = [0; 16];
-        let decoded = URL_SAFE_NO_PAD.decode_slice(epoch, &mut bits);
-        if epoch.len() != 22 || decoded != Ok(bits.len()) || !is_number {
-            return Err(InvalidPosition);
-        }
-        let offset = offset.parse().map_err(|_| InvalidPosition)?;
-        Ok(Self { epoch: Epoch(u128::from_be_bytes(bits)), offset })
+        let epoch = from_base64url(epoch).map(Epoch).ok_or(InvalidPosition)?;
+        let offset = from_digits(offset).ok_or(InvalidPosition)?;
+        Ok(Self { epoch, offset })
     }
+}
+
+/// A number in at most 20 digits, as many as the largest has: no sign, no space.
+pub(crate) fn from_digits(text: &str) -> Option<u64> {
+    let is_number = (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { text.parse().ok() } else { None }
+}
+
+/// 128 bits from 22 characters of base64url.
+pub(crate) fn from_base64url(text: &str) -> Option<u128> {
+    let mut bits = [0; 16];
+    let decoded = URL_SAFE_NO_PAD.decode_slice(text, &mut bits);
+    (text.len() == 22 && decoded == Ok(bits.len())).then(|| u128::from_be_bytes(bits))
+}
+
+/// Writes 128 bits as 22 characters of base64url.
+pub(crate) fn write_base64url(bits: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut text = [0; 22];
+    // 16 bytes are 22 characters of base64, always.
+    let written = URL_SAFE_NO_PAD.encode_slice(bits.to_be_bytes(), &mut text).unwrap_or_default();
+    f.write_str(std::str::from_utf8(&text[..written]).unwrap_or_default())
 }
 
 /// A hole in what a reader of a room gets: publications that it will not get, told once, where they would have stood.
@@ -90,9 +103,8 @@ pub struct Gap {
     pub reason: GapReason,
 }
 
-/// Why a reader misses publications.
+/// Why a reader misses publications. Another reason would be another version of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum GapReason {
     /// It was slow: they had left the log before it came to them.
     Slow,
@@ -111,6 +123,26 @@ impl GapReason {
             Self::Expired => "expired",
             Self::Epoch => "epoch",
         }
+    }
+}
+
+/// A text that is no [`GapReason`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownGapReason;
+
+impl fmt::Display for UnknownGapReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the reason of a gap is slow, expired or epoch")
+    }
+}
+
+impl std::error::Error for UnknownGapReason {}
+
+impl FromStr for GapReason {
+    type Err = UnknownGapReason;
+
+    fn from_str(text: &str) -> Result<Self, UnknownGapReason> {
+        [Self::Slow, Self::Expired, Self::Epoch].into_iter().find(|it| it.as_str() == text).ok_or(UnknownGapReason)
     }
 }
 
@@ -136,5 +168,13 @@ mod tests {
         for offset in ["+1", "-1", " 1", "1 ", "0x1", "18446744073709551616", "000000000000000000001"] {
             assert!(format!("{epoch}-{offset}").parse::<Position>().is_err(), "{offset}");
         }
+    }
+
+    #[test]
+    fn a_reason_survives_its_text() {
+        for reason in [GapReason::Slow, GapReason::Expired, GapReason::Epoch] {
+            assert_eq!(reason.as_str().parse(), Ok(reason));
+        }
+        assert_eq!("Slow".parse::<GapReason>(), Err(UnknownGapReason));
     }
 }

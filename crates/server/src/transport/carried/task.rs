@@ -1,0 +1,354 @@
+//! The task of such a session: it runs the handler, keeps the time, and drives the WebSocket where that is the carrier.
+//!
+//! A response is driven by the connection that it belongs to: the task only wakes it.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bowline_core::{CloseCode, CloseFrame, Error, ProtocolError, connection::Ended, error::Timeout};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tracing::Span;
+
+use crate::{
+    handler::HandlerFuture,
+    metrics::Disconnect,
+    session::{Came, Due, Shared, Socket, Times, Wire, over_rate},
+    signal::{CARRIER, HANDLER, IO, IoWaker, OUTBOX, ROOMS},
+    transport::{
+        end::{count_received, end},
+        run::Run,
+    },
+};
+
+/// Turns in one poll, after which others may run.
+const MAX_TURNS: usize = 32;
+/// What is taken of a WebSocket in one turn.
+const MAX_STEPS: usize = 64;
+
+/// The future of such a session's task.
+pub(crate) struct CarriedTask {
+    shared: Arc<Shared>,
+    /// What the socket and the timer wake.
+    io_waker: Waker,
+    work: Work,
+}
+
+/// What is to be done.
+struct Work {
+    run: Run,
+    /// The outbox has something.
+    has_direct: bool,
+    /// What is published or sent from here on doesn't come before the close.
+    is_sealed: bool,
+    times: Times,
+    /// Set where something will be due.
+    timer: Option<Pin<Box<Sleep>>>,
+    /// The latest that was counted.
+    round_trip: Duration,
+}
+
+/// What a turn came to.
+enum Turn {
+    /// The handler is to run.
+    Handler,
+    /// More can be done at once.
+    Again,
+    /// Nothing can be done before something happens.
+    Wait,
+    /// The session has ended.
+    Over,
+}
+
+impl CarriedTask {
+    pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture, span: Option<Box<Span>>) -> Self {
+        // The handler's first run is due, and the time has begun.
+        shared.signal.raise(HANDLER | CARRIER);
+        let io_waker = Waker::from(Arc::new(IoWaker(Arc::clone(&shared.signal))));
+        let config = shared.hub.config();
+        let times = Times { ttl: config.session_ttl, patience: config.connection.get_limits().get_write_timeout() };
+        let run = Run::new(handler, span);
+        let work = Work { run, has_direct: false, is_sealed: false, times, timer: None, round_trip: Duration::ZERO };
+        Self { shared, io_waker, work }
+    }
+}
+
+impl Work {
+    /// Takes note of what the signal says.
+    fn note(&mut self, shared: &Shared, bits: u64) {
+        self.has_direct |= bits & OUTBOX != 0;
+        if bits & ROOMS != 0
+            && let Some(carried) = shared.wire().link.carried()
+        {
+            carried.note(bits);
+        }
+        self.run.note(shared, bits);
+    }
+
+    fn turn(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Turn {
+        let wire = &mut *shared.wire();
+        count_received(shared, wire);
+        self.end_as_asked(shared, wire);
+        if self.keep_time(shared, wire) {
+            return Turn::Over;
+        }
+        let Some(carried) = wire.link.carried() else { return Turn::Over };
+        let is_done = carried.write(shared, cx);
+        carried.wake_response();
+        if let Some(ended) = carried.ended() {
+            return over(wire, ended);
+        }
+        if wire.wake_writers(&shared.handler_waker) {
+            return Turn::Handler;
+        }
+        match self.receive(shared, wire, cx) {
+            Turn::Wait if is_done => self.wait(wire, cx),
+            Turn::Wait => Turn::Again,
+            turn => turn,
+        }
+    }
+
+    /// Direct messages go into the ring, as far as there is room; and once they have, the end that somebody asked for.
+    fn end_as_asked(&mut self, shared: &Shared, wire: &mut Wire) {
+        if wire.is_over_rate() {
+            self.run.because(Disconnect::Limit);
+            self.run.close.get_or_insert_with(|| Box::new(over_rate()));
+        }
+        let Some(carried) = wire.link.carried() else { return };
+        if self.run.close.is_some() || carried.is_closing() {
+            self.seal(shared);
+        }
+        if carried.closed_by_peer().is_some() {
+            // It takes no more.
+            shared.leave_all();
+        }
+        if self.has_direct {
+            let mut outbox = shared.outbox();
+            let before = outbox.bytes();
+            self.has_direct = !carried.send_from(&mut outbox);
+            shared.hub.metrics().handles.outbox_bytes.sub((before - outbox.bytes()) as u64);
+        }
+        if !self.has_direct
+            && !carried.is_closing()
+            && let Some(frame) = self.run.close.take()
+        {
+            // What was put there just before has yet to tell of itself, and is sent first.
+            if shared.outbox().is_empty() {
+                carried.close(*frame);
+                carried.note_rooms(shared);
+            } else {
+                self.run.close = Some(frame);
+            }
+        }
+    }
+
+    /// Nothing more comes before the close, so that nobody can put it off.
+    fn seal(&mut self, shared: &Shared) {
+        if !std::mem::replace(&mut self.is_sealed, true) {
+            shared.seal();
+        }
+    }
+
+    /// Does what is due; whether the session is over by it.
+    fn keep_time(&mut self, shared: &Shared, wire: &mut Wire) -> bool {
+        let Some(carried) = wire.link.carried() else { return true };
+        match carried.due(Instant::now(), self.times) {
+            Due::Nothing => false,
+            Due::LeaveBehind => {
+                shared.leave_behind();
+                false
+            }
+            Due::Stalled => {
+                self.run.because(Disconnect::Slow);
+                carried.close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "nothing was acknowledged for too long"));
+                carried.note_rooms(shared);
+                false
+            }
+            Due::Expired => {
+                shared.hub.metrics().handles.expired.increment(1);
+                wire.fail(Error::Timeout(Timeout::Carrier));
+                true
+            }
+            Due::Over => {
+                wire.ended.get_or_insert_with(|| Box::new(Ended::new(false, false, None)));
+                if let Some(socket) = carried_socket(wire) {
+                    socket.close(CloseFrame::from(CloseCode::NORMAL_CLOSURE));
+                }
+                wire.let_go();
+                true
+            }
+        }
+    }
+
+    /// Takes what came on the WebSocket, if that is the carrier.
+    fn receive(&mut self, shared: &Shared, wire: &mut Wire, cx: &mut Context<'_>) -> Turn {
+        for step in 0..MAX_STEPS {
+            // What was done may have an answer, which is to be written.
+            let waits = if step == 0 { Turn::Wait } else { Turn::Again };
+            let Some(carried) = wire.link.carried() else { return Turn::Over };
+            let came = carried.poll_came(shared, cx);
+            if let Some(took) = carried.round_trip().filter(|took| *took != self.round_trip) {
+                self.round_trip = took;
+                shared.hub.metrics().record_round_trip(took);
+            }
+            match came {
+                Came::Some => {}
+                Came::Nothing => return waits,
+                Came::Message(len) => match self.on_message(shared, wire, len, cx) {
+                    Some(Turn::Wait) => return waits,
+                    Some(turn) => return turn,
+                    None => {}
+                },
+                Came::Command(len) => {
+                    let is_permitted = wire.admits(len);
+                    if let Some(carried) = wire.link.carried() {
+                        carried.carry_out_front(shared, is_permitted);
+                    }
+                }
+                Came::Bad(_) | Came::End => {
+                    if let Some(turn) = self.on_end(wire, came) {
+                        return turn;
+                    }
+                }
+            }
+        }
+        Turn::Again
+    }
+
+    /// A message waits to be received.
+    fn on_message(&mut self, shared: &Shared, wire: &mut Wire, len: usize, cx: &mut Context<'_>) -> Option<Turn> {
+        if std::mem::take(&mut wire.is_receiving) && !self.run.is_over() {
+            match &wire.receiver {
+                Some(receiver) if !receiver.will_wake(&shared.handler_waker) => receiver.wake_by_ref(),
+                _ => return Some(Turn::Handler),
+            }
+        }
+        let has_place = wire.has_place(len, shared.hub.config().session_ring);
+        let carried = wire.link.carried()?;
+        if self.run.is_over() {
+            // Nobody receives it any more.
+            drop(carried.pull());
+            return None;
+        }
+        if has_place {
+            if let Some(message) = carried.pull() {
+                wire.put(message);
+            }
+            return None;
+        }
+        match carried.poll_behind(cx) {
+            Came::Nothing => Some(Turn::Wait),
+            came @ (Came::Bad(_) | Came::End) => self.on_end(wire, came),
+            Came::Some | Came::Message(_) | Came::Command(_) => None,
+        }
+    }
+
+    /// The WebSocket is at its end, and maybe the session with it.
+    fn on_end(&mut self, wire: &mut Wire, came: Came) -> Option<Turn> {
+        let carried = wire.link.carried()?;
+        if let Came::Bad(error) = came {
+            self.run.because(Disconnect::Protocol);
+            if let Some(socket) = carried.take_socket() {
+                socket.close(unreadable(error));
+            }
+            wire.fail(Error::Protocol(ProtocolError::InvalidRecord));
+            return Some(Turn::Over);
+        }
+        let ended = carried.lose_socket().then(|| carried.ended()).flatten()?;
+        Some(over(wire, ended))
+    }
+
+    /// Nothing can be done before something happens, or is due.
+    fn wait(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Turn {
+        let deadline = wire.link.carried().and_then(|carried| carried.deadline(self.times));
+        let Some(deadline) = deadline else {
+            self.timer = None;
+            return Turn::Wait;
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        // One that goes off too early is set anew then, so that not every message sets it.
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= deadline {
+                return Turn::Again;
+            }
+            timer.as_mut().reset(deadline);
+        }
+        Turn::Wait
+    }
+
+    /// Only publications have come: they are written, and that is all, unless the socket is full.
+    #[inline]
+    fn turn_for_rooms(&mut self, shared: &Shared, cx: &mut Context<'_>) -> bool {
+        let mut wire = shared.wire();
+        let Some(carried) = wire.link.carried().filter(|carried| !carried.is_closing()) else { return false };
+        let is_done = carried.write(shared, cx);
+        carried.wake_response();
+        is_done && carried.is_settled()
+    }
+}
+
+/// 4002 (section 5 of the protocol), and what was wrong.
+fn unreadable(error: String) -> Option<CloseFrame> {
+    CloseCode::new(4002).map(|code| CloseFrame::new(code, error))
+}
+
+/// The session's client knows of its end.
+fn over(wire: &mut Wire, ended: Ended) -> Turn {
+    let frame = ended.frame().cloned();
+    wire.ended.get_or_insert_with(|| Box::new(ended));
+    if let Some(socket) = carried_socket(wire) {
+        socket.close(frame);
+    }
+    wire.let_go();
+    Turn::Over
+}
+
+fn carried_socket(wire: &mut Wire) -> Option<Box<Socket>> {
+    wire.link.carried()?.take_socket()
+}
+
+impl Future for CarriedTask {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { shared, io_waker, work } = self.get_mut();
+        let io = &mut Context::from_waker(io_waker);
+        shared.signal.register(cx.waker());
+        let bits = shared.signal.take();
+        work.note(shared, bits);
+        if bits & !ROOMS == 0 && work.turn_for_rooms(shared, io) {
+            return Poll::Pending;
+        }
+        for _ in 0..MAX_TURNS {
+            match work.turn(shared, io) {
+                Turn::Handler => work.run.poll(shared),
+                Turn::Again => {}
+                Turn::Wait => return Poll::Pending,
+                Turn::Over => {
+                    end(shared, work.run.why);
+                    work.timer = None;
+                    work.run.poll(shared);
+                    return if work.run.is_over() { Poll::Ready(()) } else { Poll::Pending };
+                }
+            }
+            let bits = shared.signal.take();
+            work.note(shared, bits);
+        }
+        shared.signal.raise(IO);
+        Poll::Pending
+    }
+}
+
+/// However the task ends, as when its runtime is shut down, the session ends with it.
+impl Drop for CarriedTask {
+    fn drop(&mut self) {
+        end(&self.shared, self.work.run.why);
+    }
+}
