@@ -2,17 +2,19 @@
 
 use std::fmt;
 
-use super::{AheadOfSent, Hole, Intake, Kept, Offered, Ring, RingBounds};
+use super::{AheadOfSent, Hole, Intake, Kept, Offered, Record, Ring, RingBounds, Signal as _, websocket};
+use crate::Message;
 
 /// One end of a session's direct streams, whatever carries them: what it sent, what it got, and which carrier holds.
 ///
 /// The server's is an `Endpoint<ServerRecord>`, the client's an `Endpoint<ClientRecord>`. The order of calls: what is to be sent
 /// goes into [`ring`](Self::ring); [`attach`](Self::attach) begins a carrier; then, until it is superseded or ends, what
-/// [`poll_send`](Self::poll_send) gives goes out on it, and what comes is [`receive`](Self::receive)d. What a `POST` brings needs
-/// no carrier: it is [offered](Intake::offer) to [`intake`](Self::intake).
+/// [`poll_message`](Self::poll_message) (on a WebSocket) or [`poll_send`](Self::poll_send) (over HTTP) gives goes out on it, and
+/// what comes is [`receive`](Self::receive)d. What a `POST` brings needs no carrier: it is [offered](Intake::offer) to
+/// [`intake`](Self::intake).
 ///
 /// ```text
-///   ring:     acked ≤ sent of the carrier ≤ last          attach: sent = acked
+///   ring:     acked, sent of the carrier ≤ last           attach: sent = acked
 ///   intake:   counted of the carrier ≤ last               attach: counted = from
 /// ```
 #[derive(Clone, Debug)]
@@ -32,7 +34,7 @@ pub struct Carrier {
 }
 
 impl Carrier {
-    /// The number of the last record that was given to it; at first what the peer has.
+    /// The number of the last record that was given to it; at first the one after which they follow.
     #[must_use]
     pub const fn sent(&self) -> u64 {
         self.sent
@@ -46,9 +48,9 @@ impl<R: Kept> Endpoint<R> {
         Self { ring: Ring::new(bounds), intake: Intake::new(), generation: 0 }
     }
 
-    /// Begins a carrier; the one before is superseded. `acked` is what the peer has: a server knows it by the cursor, or takes
-    /// [`Ring::acked`]; a client by `ack` in `open`. `from` is where the peer's records go on: a server's own
-    /// [`Intake::last`], which it tells as `ack`; for a client `from` in `open`.
+    /// Begins a carrier; the one before is superseded. `acked` is where this end's records go on, and `from` where the peer's do:
+    /// to a client `open` tells them, as `ack` and `from`; a server, which writes that, takes [`Ring::acked`] as `from`, after it has
+    /// taken the cursor, and [`Intake::last`] as `ack`.
     ///
     /// # Errors
     /// [`AttachError`]; the carrier before still holds then.
@@ -56,7 +58,7 @@ impl<R: Kept> Endpoint<R> {
         self.ring.ack(acked).map_err(AttachError::AheadOfSent)?;
         self.intake.attach(from).map_err(AttachError::Hole)?;
         self.generation += 1;
-        Ok(Carrier { generation: self.generation, sent: self.ring.acked() })
+        Ok(Carrier { generation: self.generation, sent: acked })
     }
 
     /// Whether `carrier` holds: no other was attached since.
@@ -67,12 +69,18 @@ impl<R: Kept> Endpoint<R> {
 
     /// The next record to go out on `carrier`, with its number; `None` where there is none now, or it was superseded.
     pub fn poll_send(&self, carrier: &mut Carrier) -> Option<(u64, &R)> {
-        if !self.is_current(carrier) {
-            return None;
-        }
-        let (number, record) = self.ring.after(carrier.sent).next()?;
-        carrier.sent = number;
-        Some((number, record))
+        let next = self.ring.after(carrier.sent).next().filter(|_| self.is_current(carrier))?;
+        carrier.sent = next.0;
+        Some(next)
+    }
+
+    /// The event `from` came on `carrier`: the peer's records go on after `number`. Nothing where the carrier was superseded.
+    ///
+    /// # Errors
+    /// [`Hole`]: records are missing. A client drops the carrier; to a server no client that keeps to the protocol says this, and
+    /// the session ends (4002).
+    pub fn handle_from(&mut self, carrier: &Carrier, number: u64) -> Result<(), Hole> {
+        if self.is_current(carrier) { self.intake.attach(number) } else { Ok(()) }
     }
 
     /// A record came on `carrier`; `number` is the one that it came with, if it did. Where it is [`Offered::New`], its number
@@ -82,6 +90,22 @@ impl<R: Kept> Endpoint<R> {
             Some(number) => self.intake.offer(number),
             None => self.intake.next(),
         })
+    }
+}
+
+impl<R: Record> Endpoint<R> {
+    /// The next message to go out on `carrier`, a WebSocket; `None` where there is none now, or it was superseded.
+    ///
+    /// Records have no numbers there. So where the next one isn't the next on this carrier, since the peer acknowledged more by
+    /// other ways, the event `from` goes first.
+    pub fn poll_message(&self, carrier: &mut Carrier) -> Option<Message> {
+        let before = carrier.sent;
+        let (number, record) = self.poll_send(carrier)?;
+        if number - before == 1 {
+            return Some(websocket::encode_record(record));
+        }
+        carrier.sent = number - 1;
+        Some(websocket::encode_signal(&R::Signal::from_after(carrier.sent)))
     }
 }
 

@@ -84,8 +84,8 @@ impl<R: Kept> Ring<R> {
     /// Whether there is room for one more of `size` bytes.
     #[must_use]
     pub fn has_room(&self, size: usize) -> bool {
-        let fits = self.records.len() < self.bounds.records && size <= self.bounds.bytes.saturating_sub(self.bytes);
-        fits || self.is_empty()
+        let fits = self.bytes.saturating_add(size) <= self.bounds.bytes;
+        self.is_empty() || (fits && self.records.len() < self.bounds.records)
     }
 
     /// Adds a record and gives its number; whoever calls it has asked [`has_room`](Self::has_room). It goes past the bounds
@@ -119,8 +119,9 @@ impl<R: Kept> Ring<R> {
 
     /// The records after `number` that are kept, in order, with their numbers.
     pub fn after(&self, number: u64) -> impl Iterator<Item = (u64, &R)> {
-        let from = number.max(self.acked);
-        let skipped = usize::try_from(from - self.acked).unwrap_or(usize::MAX).min(self.records.len());
+        let from = number.clamp(self.acked, self.last());
+        // As many as there are at most.
+        let skipped = usize::try_from(from - self.acked).unwrap_or(self.records.len());
         (from + 1..).zip(self.records.range(skipped..))
     }
 }

@@ -14,14 +14,18 @@ pub use self::{
     signal::{ClientSignal, Open, Presence, PresenceChange, ServerSignal},
 };
 use super::BadRecord;
-use crate::{CloseCode, CloseFrame, Message, event_stream::Field, position::Position};
+use crate::{
+    CloseCode, CloseFrame, Message,
+    event_stream::Field,
+    position::{Position, from_digits},
+};
 
 pub(super) mod sealed {
     pub trait Sealed {}
 }
 
 /// A record of one of the two directions: [`ClientRecord`] or [`ServerRecord`].
-pub trait Record: sealed::Sealed + Clone + std::fmt::Debug + Sized {
+pub trait Record: sealed::Sealed + Clone + Eq + std::fmt::Debug {
     /// What goes the same way without a number.
     type Signal: Signal;
     /// Whether publications go that way.
@@ -44,7 +48,10 @@ pub trait Record: sealed::Sealed + Clone + std::fmt::Debug + Sized {
 }
 
 /// What has no number: [`ClientSignal`] or [`ServerSignal`].
-pub trait Signal: sealed::Sealed + Clone + std::fmt::Debug + Sized {
+pub trait Signal: sealed::Sealed + Clone + Eq + std::fmt::Debug {
+    /// The event `from`: on this WebSocket the records of whoever says it go on after `number`.
+    fn from_after(number: u64) -> Self;
+
     /// The event's name.
     fn kind(&self) -> Field<'static>;
 
@@ -98,6 +105,10 @@ fn close_from_json(data: &str) -> Result<CloseFrame, BadRecord> {
         return Err(BadRecord::new("the reason of close is over 123 bytes"));
     }
     Ok(CloseFrame::new(code, reason))
+}
+
+fn number(what: &'static str, text: &str) -> Result<u64, BadRecord> {
+    from_digits(text).ok_or_else(|| BadRecord::found(what, text))
 }
 
 fn position(what: &'static str, text: &str) -> Result<Position, BadRecord> {

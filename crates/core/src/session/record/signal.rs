@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BadRecord, Member, Signal, from_json, position, sealed::Sealed, to_json};
+use super::{BadRecord, Member, Signal, from_json, number, position, sealed::Sealed, to_json};
 use crate::{
     event_stream::{Field, GAP, PRESENCE},
-    position::{Gap, Position, from_digits},
+    position::{Gap, Position},
     session::{Cursor, RoomNumber, Secret, SessionId, VERSION},
 };
 
 const OPEN: Field<'static> = Field::trusted("open");
 const ACK: Field<'static> = Field::trusted("ack");
+const FROM: Field<'static> = Field::trusted("from");
 const SUPERSEDED: Field<'static> = Field::trusted("superseded");
 
 /// What a client says without a number.
@@ -21,6 +22,8 @@ const SUPERSEDED: Field<'static> = Field::trusted("superseded");
 pub enum ClientSignal {
     /// What it has, on a WebSocket; over HTTP that is a header.
     Ack(Cursor),
+    /// The number after which its records follow on this WebSocket, where that isn't the one that it sent last.
+    From(u64),
 }
 
 /// What a server says without a number.
@@ -31,6 +34,8 @@ pub enum ServerSignal {
     Open(Open),
     /// The number of the last of the client's records that it has.
     Ack(u64),
+    /// The number after which its records follow on this WebSocket, where that isn't the one that it sent last.
+    From(u64),
     /// Publications of a room that the client won't get. The room goes on after `gap.to`.
     Gap {
         /// The room's name.
@@ -87,13 +92,22 @@ pub enum PresenceChange {
 impl Sealed for ClientSignal {}
 
 impl Signal for ClientSignal {
+    fn from_after(number: u64) -> Self {
+        Self::From(number)
+    }
+
     fn kind(&self) -> Field<'static> {
-        ACK
+        match self {
+            Self::Ack(_) => ACK,
+            Self::From(_) => FROM,
+        }
     }
 
     fn data(&self) -> String {
-        let Self::Ack(cursor) = self;
-        cursor.to_string()
+        match self {
+            Self::Ack(cursor) => cursor.to_string(),
+            Self::From(number) => number.to_string(),
+        }
     }
 
     fn position(&self) -> Option<Position> {
@@ -101,20 +115,28 @@ impl Signal for ClientSignal {
     }
 
     fn parse(kind: &str, data: &str) -> Result<Option<Self>, BadRecord> {
-        if kind != ACK.as_str() {
-            return Ok(None);
-        }
-        data.parse().map(|cursor| Some(Self::Ack(cursor))).map_err(|error| BadRecord::found("ack", error.to_string()))
+        Ok(Some(match kind {
+            "ack" => {
+                Self::Ack(data.parse().map_err(|error| BadRecord::found("ack has no cursor", format!("{error}")))?)
+            }
+            "from" => Self::From(number("from has no number", data)?),
+            _ => return Ok(None),
+        }))
     }
 }
 
 impl Sealed for ServerSignal {}
 
 impl Signal for ServerSignal {
+    fn from_after(number: u64) -> Self {
+        Self::From(number)
+    }
+
     fn kind(&self) -> Field<'static> {
         match self {
             Self::Open(_) => OPEN,
             Self::Ack(_) => ACK,
+            Self::From(_) => FROM,
             Self::Gap { .. } => GAP,
             Self::Presence(_) => PRESENCE,
             Self::Superseded => SUPERSEDED,
@@ -124,7 +146,7 @@ impl Signal for ServerSignal {
     fn data(&self) -> String {
         match self {
             Self::Open(open) => to_json(&OpenData::from(open)),
-            Self::Ack(number) => number.to_string(),
+            Self::Ack(number) | Self::From(number) => number.to_string(),
             Self::Gap { room, gap, number } => to_json(&GapData {
                 room: room.clone(),
                 from: gap.from.to_string(),
@@ -144,7 +166,8 @@ impl Signal for ServerSignal {
     fn parse(kind: &str, data: &str) -> Result<Option<Self>, BadRecord> {
         Ok(Some(match kind {
             "open" => Self::Open(from_json::<OpenData>("open", data)?.open()?),
-            "ack" => Self::Ack(from_digits(data).ok_or_else(|| BadRecord::found("ack has no number", data))?),
+            "ack" => Self::Ack(number("ack has no number", data)?),
+            "from" => Self::From(number("from has no number", data)?),
             "gap" => {
                 let GapData { room, from, to, reason, number } = from_json("gap", data)?;
                 let reason = reason.parse().map_err(|_| BadRecord::found("gap has an unknown reason", &reason))?;
