@@ -110,8 +110,7 @@ impl Builder {
     /// ([`Limits::handshake_timeout`]) for it and the try together. What it gives goes in place of
     /// [headers](Self::header) of the same name. Where it fails, the client waits and tries again.
     ///
-    /// With it a server that refuses (401, 403) is asked again up to [`max_refusals`](Self::max_refusals) times; without it, not
-    /// once.
+    /// With it a server that refuses (401, 403) is asked again, up to [`max_refusals`](Self::max_refusals) times.
     #[must_use]
     pub fn authorize<F, E>(mut self, callback: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
@@ -122,8 +121,9 @@ impl Builder {
         self
     }
 
-    /// How often in a row the server may refuse all transports before the client closes for good, where there is
-    /// [`authorize`](Self::authorize). Default 3; at least 1.
+    /// How often in a row all transports may be refused before the client closes for good. Default 3; at least 1. It is 1
+    /// before the first time that something carries, where there is no [`authorize`](Self::authorize): the second try would be
+    /// the same.
     #[must_use]
     pub const fn max_refusals(mut self, max: u32) -> Self {
         self.max_refusals = max;
@@ -322,7 +322,8 @@ impl Builder {
                 memory: self.memory,
                 proven_after: self.proven_after,
                 backoff: self.backoff,
-                max_refusals: if self.auth.is_some() { self.max_refusals } else { 1 },
+                max_refusals: self.max_refusals,
+                gives_up_at_once: self.auth.is_none(),
             },
             auth: self.auth,
             queue: queue::Bounds { count: self.queue_count, bytes: self.queue_bytes, overflow: self.overflow },

@@ -19,8 +19,8 @@ pub(crate) fn end_of(status: StatusCode, headers: &HeaderMap, has_session: bool)
     }
     let kind = match status.as_u16() {
         200 if is_event_stream(headers) => return None,
-        // A portal's page, say.
-        200..=299 => FailureKind::Broken,
+        // A portal's page, or the way to it.
+        200..=299 | 302 | 303 | 307 => FailureKind::Broken,
         404 => FailureKind::Gone,
         // What it says of the session can't be read: it has ended at the server.
         400 if has_session => FailureKind::Gone,
@@ -121,6 +121,7 @@ mod tests {
             (401, &[], true, Some(FailureKind::Refused)),
             (403, &[], false, Some(FailureKind::Refused)),
             (301, &[(LOCATION, "/there")], false, Some(FailureKind::Refused)),
+            (302, &[(LOCATION, "/portal")], false, Some(FailureKind::Broken)),
             (429, &[], true, Some(FailureKind::Broken)),
             (502, &[], true, Some(FailureKind::Broken)),
         ] {

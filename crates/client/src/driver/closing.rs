@@ -109,6 +109,10 @@ impl Driver {
 
     /// The server ended the session by its last record.
     pub(super) fn closed_by_server(&mut self, id: AttemptId, frame: CloseFrame) {
+        if self.carrier().is_some_and(|slot| slot.transport.is_http()) {
+            // The server keeps its last record until it is acknowledged; or until it is told that nobody wants it.
+            self.say_goodbye();
+        }
         if self.queue.is_closing() {
             self.finish(Closed::ByClient { clean: true });
         } else if is_for_now(frame.code()) {

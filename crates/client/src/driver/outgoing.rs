@@ -33,6 +33,8 @@ const SLOW: (Duration, Duration) = (Duration::from_millis(100), Duration::from_s
 /// Requests that send records, one at a time.
 pub(super) struct Outgoing {
     under_way: Option<UnderWay>,
+    /// The most records that the server has not found too many.
+    most_records: usize,
     /// The most records and bytes of the next.
     max_records: usize,
     max_bytes: usize,
@@ -52,7 +54,15 @@ struct UnderWay {
 
 impl Outgoing {
     pub(super) const fn new(max_bytes: usize) -> Self {
-        Self { under_way: None, max_records: MAX_RECORDS, max_bytes, not_before: None, failures: 0, slow: SLOW.0 }
+        Self {
+            under_way: None,
+            most_records: MAX_RECORDS,
+            max_records: MAX_RECORDS,
+            max_bytes,
+            not_before: None,
+            failures: 0,
+            slow: SLOW.0,
+        }
     }
 
     /// Drops the request that is under way.
@@ -135,6 +145,7 @@ impl Driver {
             Posted::Acked(number) => {
                 self.session.confirmed(&request.cursor);
                 self.outgoing.failures = 0;
+                self.outgoing.max_records = (self.outgoing.max_records * 2).min(self.outgoing.most_records);
                 if let Err(broken) = self.session.acked(number) {
                     self.lost(broken.why());
                     return;
@@ -151,6 +162,8 @@ impl Driver {
             }
             Posted::Later(hint) => {
                 self.outgoing.failures += 1;
+                // Through a path that breaks, less comes through where much doesn't.
+                self.outgoing.max_records = (request.records / 2).max(1);
                 if self.outgoing.failures == MAX_FAILURES {
                     let mut end = End::new(FailureKind::Broken, "the server doesn't take what is sent");
                     end.failure.floor = hint;
@@ -161,7 +174,8 @@ impl Driver {
                 }
             }
             Posted::TooLarge if request.records > 1 => {
-                self.outgoing.max_records = (request.records / 2).max(1);
+                self.outgoing.most_records = (request.records / 2).max(1);
+                self.outgoing.max_records = self.outgoing.most_records;
             }
             Posted::TooLarge => self.finish(Closed::TooLarge),
             Posted::Ended(end) if end.failure.kind == FailureKind::Gone => self.lost(end.reason),

@@ -11,15 +11,12 @@ use std::{
 use bowline_core::stream::{TlsConfig, connect_tcp};
 use http::Uri;
 use hyper_util::{
-    client::{
-        legacy::connect::proxy::{SocksV5, Tunnel},
-        proxy::matcher::Intercept,
-    },
+    client::{legacy::connect::proxy::SocksV5, proxy::matcher::Intercept},
     rt::TokioIo,
 };
 use tower_service::Service;
 
-use super::{Proxies, Stream, Target};
+use super::{Proxies, Stream, Target, connect::tunnel};
 
 /// Connects to the server of one target, and through the proxy on the way. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -66,27 +63,35 @@ impl Dialer {
     }
 
     async fn tunnel(&self, proxy: &Intercept) -> io::Result<Stream> {
-        let address = proxy.uri().clone();
+        let (host, port) = (self.shared.uri.host().unwrap_or_default(), self.shared.target.port());
         let told = |error: &dyn std::error::Error| {
-            let why = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-            io::Error::other(format!("the proxy {} makes no connection: {error}{why}", show(&address)))
+            io::Error::other(format!("the proxy {} makes no connection: {}", show(proxy.uri()), last_source(error)))
         };
-        let uri = with_port(&self.shared.uri, self.shared.target.port());
-        let direct = ToProxy(self.clone());
-        let stream = if proxy.uri().scheme_str().is_some_and(|scheme| scheme.starts_with("socks")) {
-            let mut socks = SocksV5::new(proxy.uri().clone(), direct);
+        if proxy.uri().scheme_str().is_some_and(|scheme| scheme.starts_with("socks")) {
+            let mut socks = SocksV5::new(proxy.uri().clone(), ToProxy(self.clone()));
             if let Some((user, password)) = proxy.raw_auth() {
                 socks = socks.with_auth(user.to_owned(), password.to_owned());
             }
-            socks.call(uri).await.map_err(|error| told(&error))?
-        } else {
-            let mut tunnel = Tunnel::new(proxy.uri().clone(), direct);
-            if let Some(auth) = proxy.basic_auth() {
-                tunnel = tunnel.with_auth(auth.clone());
-            }
-            tunnel.call(uri).await.map_err(|error| told(&error))?
+            // It must be told the port even where it is the scheme's own.
+            let target = Uri::builder().scheme("http").authority(format!("{host}:{port}")).path_and_query("/");
+            let target = target.build().map_err(io::Error::other)?;
+            return socks.call(target).await.map(TokioIo::into_inner).map_err(|error| told(&error));
+        }
+        let mut stream = self.to_proxy(proxy.uri()).await.map_err(|error| told(&error))?;
+        let target = format!("{host}:{port}");
+        tunnel(&mut stream, &target, proxy.basic_auth()).await.map_err(|error| told(&error))?;
+        Ok(stream)
+    }
+
+    async fn to_proxy(&self, proxy: &Uri) -> io::Result<Stream> {
+        let (secure, default) = match proxy.scheme_str() {
+            Some("https") => (true, 443),
+            Some("http") => (false, 80),
+            _ => (false, 1080),
         };
-        Ok(stream.into_inner())
+        let host = proxy.host().unwrap_or_default().trim_matches(['[', ']']);
+        let stream = Stream::new(connect_tcp(host, proxy.port_u16().unwrap_or(default)).await?);
+        if secure { self.tls(host, stream, &["http/1.1"]).await } else { Ok(stream) }
     }
 
     #[cfg(feature = "rustls")]
@@ -108,11 +113,9 @@ fn show(proxy: &Uri) -> String {
     format!("{}://{}", proxy.scheme_str().unwrap_or_default(), proxy.authority().map_or("", |it| it.as_str()))
 }
 
-/// A tunnel is asked for by host and port, and must be told the port even where it is the scheme's own.
-fn with_port(uri: &Uri, port: u16) -> Uri {
-    let host = uri.host().unwrap_or_default();
-    let builder = Uri::builder().scheme(uri.scheme_str().unwrap_or("http")).authority(format!("{host}:{port}"));
-    builder.path_and_query("/").build().unwrap_or_else(|_| uri.clone())
+/// What went wrong, without where it was noticed.
+fn last_source(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string)
 }
 
 /// For hyper's client, which knows no other target.
@@ -146,16 +149,6 @@ impl Service<Uri> for ToProxy {
 
     fn call(&mut self, proxy: Uri) -> Dialing {
         let Self(dialer) = self.clone();
-        Box::pin(async move {
-            let (secure, default) = match proxy.scheme_str() {
-                Some("https") => (true, 443),
-                Some("http") => (false, 80),
-                _ => (false, 1080),
-            };
-            let host = proxy.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-            let stream = Stream::new(connect_tcp(&host, proxy.port_u16().unwrap_or(default)).await?);
-            let stream = if secure { dialer.tls(&host, stream, &["http/1.1"]).await? } else { stream };
-            Ok(TokioIo::new(stream))
-        })
+        Box::pin(async move { dialer.to_proxy(&proxy).await.map(TokioIo::new) })
     }
 }

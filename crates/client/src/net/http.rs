@@ -123,7 +123,7 @@ impl Http {
             sent: Box::pin(async move {
                 captured.wait_for_connection_metadata().await;
             }),
-            answer: Box::pin(async move { answer.await.map_err(no_answer) }),
+            answer: Box::pin(async move { answer.await.map_err(|error| no_answer(&error)) }),
         }
     }
 
@@ -153,7 +153,7 @@ impl Http {
     }
 }
 
-fn no_answer(error: hyper_util::client::legacy::Error) -> NoAnswer {
+fn no_answer(error: &hyper_util::client::legacy::Error) -> NoAnswer {
     // What hyper's client says itself is only where it happened.
     let mut reason = error.to_string();
     let mut source = error.source();

@@ -1,5 +1,6 @@
 //! Connections: TCP, through a proxy where there is one, and TLS.
 
+mod connect;
 mod dial;
 mod http;
 mod proxy;

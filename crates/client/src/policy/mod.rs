@@ -49,8 +49,10 @@ pub(crate) struct Config {
     pub(crate) memory: Duration,
     pub(crate) proven_after: Duration,
     pub(crate) backoff: Backoff,
-    /// Rounds in which every transport was refused, before the machine gives up.
+    /// Rounds in a row in which every transport was refused, before the machine gives up.
     pub(crate) max_refusals: u32,
+    /// One is enough where nothing was ever carried: the next would be the same.
+    pub(crate) gives_up_at_once: bool,
 }
 
 /// Decides which transport is tried when, and which carries.
@@ -65,6 +67,8 @@ pub(crate) struct Policy {
     last_id: u64,
     /// Since when there is a session to attach to.
     session_since: Option<Instant>,
+    /// Something has carried.
+    was_carried: bool,
     /// Rounds in a row in which every transport was refused.
     refusals: u32,
     actions: VecDeque<Action>,
@@ -110,6 +114,7 @@ impl Policy {
             rng: StdRng::seed_from_u64(seed),
             last_id: 0,
             session_since: None,
+            was_carried: false,
             refusals: 0,
             actions: VecDeque::new(),
         }
@@ -153,6 +158,7 @@ impl Policy {
             return;
         }
         self.session_since.get_or_insert(now);
+        self.was_carried = true;
         self.refusals = 0;
         let carried = Carried { id, transport: attempt.transport, since: now, superseded_until: None };
         match std::mem::replace(&mut self.state, State::Carried(carried)) {
@@ -313,7 +319,8 @@ impl Policy {
         }
         self.refusals = if all(FailureKind::Refused) { self.refusals + 1 } else { 0 };
         let floor = race.floor;
-        if self.refusals >= self.config.max_refusals {
+        let max = if self.config.gives_up_at_once && !self.was_carried { 1 } else { self.config.max_refusals };
+        if self.refusals >= max {
             self.stop();
             self.actions.push_back(Action::GiveUp);
         } else {

@@ -74,6 +74,20 @@ impl<R: Kept> Endpoint<R> {
         Some(next)
     }
 
+    /// What goes out next on `carrier`, a WebSocket; `None` where there is nothing now, or it was superseded.
+    ///
+    /// Records have no numbers there. So where the next one isn't the next on this carrier, since the peer acknowledged more by
+    /// other ways, the event `from` goes first.
+    pub fn poll_counted(&self, carrier: &mut Carrier) -> Option<Counted<'_, R>> {
+        let before = carrier.sent;
+        let (number, record) = self.poll_send(carrier)?;
+        if number - before == 1 {
+            return Some(Counted::Record(record));
+        }
+        carrier.sent = number - 1;
+        Some(Counted::From(carrier.sent))
+    }
+
     /// The event `from` came on `carrier`: the peer's records go on after `number`. Nothing where the carrier was superseded.
     ///
     /// # Errors
@@ -94,19 +108,22 @@ impl<R: Kept> Endpoint<R> {
 }
 
 impl<R: Record> Endpoint<R> {
-    /// The next message to go out on `carrier`, a WebSocket; `None` where there is none now, or it was superseded.
-    ///
-    /// Records have no numbers there. So where the next one isn't the next on this carrier, since the peer acknowledged more by
-    /// other ways, the event `from` goes first.
+    /// What [`poll_counted`](Self::poll_counted) gives, as a message.
     pub fn poll_message(&self, carrier: &mut Carrier) -> Option<Message> {
-        let before = carrier.sent;
-        let (number, record) = self.poll_send(carrier)?;
-        if number - before == 1 {
-            return Some(websocket::encode_record(record));
-        }
-        carrier.sent = number - 1;
-        Some(websocket::encode_signal(&R::Signal::from_after(carrier.sent)))
+        Some(match self.poll_counted(carrier)? {
+            Counted::Record(record) => websocket::encode_record(record),
+            Counted::From(number) => websocket::encode_signal(&R::Signal::from_after(number)),
+        })
     }
+}
+
+/// What goes out on a WebSocket, on which records have no numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted<'a, R> {
+    /// The event `from`: records go on after this number.
+    From(u64),
+    /// The next record.
+    Record(&'a R),
 }
 
 /// Why a carrier can't be attached.

@@ -22,7 +22,7 @@ use http::HeaderName;
 
 pub use self::{
     cursor::{Cursor, InvalidCursor, RoomNumber},
-    endpoint::{AttachError, Carrier, Endpoint},
+    endpoint::{AttachError, Carrier, Counted, Endpoint},
     error::{AheadOfSent, BadRecord, Hole},
     id::{InvalidSessionId, SessionId},
     intake::{ACK_BYTES, ACK_DELAY, ACK_RECORDS, Intake, Offered},

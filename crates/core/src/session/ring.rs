@@ -7,7 +7,8 @@ use super::{AheadOfSent, Record};
 /// How much a [`Ring`] holds at most: by default 1,024 records and 256 KiB of payload ([`Record::size`]).
 ///
 /// Where either is reached the sender waits; nothing is dropped. One record always fits, whatever its size: so a ring's worst
-/// is the larger of `bytes` and one message. It can't be turned off, but `usize::MAX` comes to that.
+/// is the larger of `bytes` and one message, and up to 96 bytes for each of twice `records`, since it grows by doubling. It
+/// can't be turned off, but `usize::MAX` comes to that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RingBounds {
     /// The most records.

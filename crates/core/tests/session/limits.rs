@@ -4,8 +4,8 @@ use bowline_core::{
     Message,
     event_stream::{Parser, Piece},
     session::{
-        ACK_BYTES, ACK_DELAY, ACK_RECORDS, AheadOfSent, ClientRecord, Cursor, Publish, Ring, RingBounds, ServerRecord,
-        events, max_event, websocket,
+        ACK_BYTES, ACK_DELAY, ACK_RECORDS, AheadOfSent, Carrier, ClientRecord, Cursor, Endpoint, Intake, Publish, Ring,
+        RingBounds, Secret, ServerRecord, events, max_event, websocket,
     },
 };
 
@@ -122,4 +122,15 @@ fn the_bounds_are_those_of_the_protocols_text() {
     }
     assert_eq!(max_event(3 << 20), (4 << 20) + max_event(0));
     assert_eq!(max_event(usize::MAX), usize::MAX);
+}
+
+/// What stands in every session of a million, and in a ring for each record.
+#[test]
+fn the_sizes_are_what_a_million_sessions_reckon_with() {
+    assert!(size_of::<Endpoint<ServerRecord>>() <= 160, "{}", size_of::<Endpoint<ServerRecord>>());
+    assert!(size_of::<Intake>() <= 56, "{}", size_of::<Intake>());
+    assert!(size_of::<Carrier>() <= 16);
+    assert!(size_of::<Secret>() <= 32, "{}", size_of::<Secret>());
+    assert!(size_of::<ServerRecord>() <= 96, "{}", size_of::<ServerRecord>());
+    assert!(size_of::<ClientRecord>() <= 96, "{}", size_of::<ClientRecord>());
 }

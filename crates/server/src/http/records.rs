@@ -47,7 +47,7 @@ impl Records {
                 match parser.next() {
                     Ok(None) => break,
                     Ok(Some(piece)) => read.take(piece, max_message)?,
-                    Err(error @ ParseError::EventTooLong { .. }) => return Err(too_large(error.to_string())),
+                    Err(error @ ParseError::EventTooLong { .. }) => return Err(too_large(&error.to_string())),
                     Err(error) => read.wrong = Some(error.to_string()),
                 }
                 if read.wrong.is_some() {
@@ -61,11 +61,11 @@ impl Records {
     fn take(&mut self, piece: Piece, max_message: usize) -> Result<(), Turned> {
         let Piece::Event(event) = piece else { return Ok(()) };
         if self.records.len() == MAX_RECORDS {
-            return Err(too_large(format!("there are over {MAX_RECORDS} records")));
+            return Err(too_large(&format!("there are over {MAX_RECORDS} records")));
         }
         match events::read(&event) {
             Ok(Item::Record { record: ClientRecord::Message(message), .. }) if message.len() > max_message => {
-                return Err(too_large(format!("a message is over {max_message} bytes")));
+                return Err(too_large(&format!("a message is over {max_message} bytes")));
             }
             Ok(Item::Record { number, record }) => match self.records.last() {
                 Some((before, _)) if number != before + 1 => {
@@ -82,7 +82,7 @@ impl Records {
     }
 }
 
-fn too_large(what: String) -> Turned {
+fn too_large(what: &str) -> Turned {
     let text = format!("Nothing was taken: {what}. Send less at a time.\n");
     Turned::new(Refused::TooLarge, of(StatusCode::PAYLOAD_TOO_LARGE, text))
 }

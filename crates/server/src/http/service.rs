@@ -213,6 +213,10 @@ impl Inner {
             }
         };
         let origin = origin.filter(|_| !is_foreign);
+        if asked.is_head {
+            // RFC 9113 §8.1.1: its answer has none, and hyper leaves that to whoever answers.
+            *response.body_mut() = Body::empty();
+        }
         let headers = response.headers_mut();
         if !asked.is_web_socket {
             self.guards.decorate(origin.as_ref(), headers);
@@ -267,6 +271,7 @@ impl Inner {
 #[derive(Clone, Copy)]
 struct Asked {
     is_http1: bool,
+    is_head: bool,
     is_web_socket: bool,
     connection: Option<ConnectionInfo>,
 }
@@ -274,7 +279,8 @@ struct Asked {
 impl Asked {
     fn of(request: &Parts) -> Self {
         let is_web_socket = !matches!(Ask::of(request), Ok(None));
-        Self { is_http1: request.version < Version::HTTP_2, is_web_socket, connection: request.connection() }
+        let (is_http1, is_head) = (request.version < Version::HTTP_2, request.method == Method::HEAD);
+        Self { is_http1, is_head, is_web_socket, connection: request.connection() }
     }
 
     /// For the log. Without the query, where a ticket may be.

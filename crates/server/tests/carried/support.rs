@@ -6,10 +6,12 @@ use bowline_server::{
     Hub,
     http::{Guards, HubService},
     hub::HubBuilder,
+    session::{SessionHandle, SessionId},
 };
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::{HeaderMap, Request, Response};
+use http_body::Body;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -95,14 +97,19 @@ impl Site {
         Answer::of(self.send(request(method, target, headers, body)).await).await
     }
 
+    /// Asks without any connection.
+    pub(crate) async fn call(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let response = self.service.clone().call(request(method, target, headers, body)).await.unwrap();
+        Answer::of(response).await
+    }
+
     /// A new session, opened by a poll.
     pub(crate) async fn open(&self) -> Client {
         let answer = self.ask("GET", "/session", &[("bowline-session", "new")], "").await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let open = answer.events()[0].clone();
         assert_eq!(open.name, "open");
-        let secret = open.json()["session"].as_str().unwrap().to_owned();
-        Client { site: self.clone(), secret, sent: 0 }
+        Client::new(self, &open)
     }
 }
 
@@ -121,7 +128,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) async fn of(response: Response<Incoming>) -> Self {
+    pub(crate) async fn of<B: Body<Data = Bytes, Error: std::fmt::Debug>>(response: Response<B>) -> Self {
         let (head, body) = response.into_parts();
         let body = timeout(PATIENCE, body.collect()).await.expect("a body in time").unwrap().to_bytes();
         let text = String::from_utf8(body.to_vec()).unwrap();
@@ -149,11 +156,25 @@ impl Answer {
 pub(crate) struct Client {
     pub(crate) site: Site,
     pub(crate) secret: String,
+    pub(crate) id: Option<SessionId>,
     /// The number of the last record that it has sent.
     pub(crate) sent: u64,
 }
 
 impl Client {
+    /// As `open` says.
+    pub(crate) fn new(site: &Site, open: &Event) -> Self {
+        assert_eq!(open.name, "open");
+        let open = open.json();
+        let id = open["id"].as_str().unwrap().parse().unwrap();
+        Self { site: site.clone(), secret: open["session"].as_str().unwrap().to_owned(), id: Some(id), sent: 0 }
+    }
+
+    /// The session, as the server's application has it.
+    pub(crate) fn handle(&self) -> SessionHandle {
+        self.site.hub.session(self.id.unwrap()).unwrap()
+    }
+
     pub(crate) async fn get(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
         let mut all = vec![("bowline-session", &*self.secret)];
         all.extend(headers);

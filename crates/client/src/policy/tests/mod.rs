@@ -46,7 +46,8 @@ fn config() -> Config {
         memory: Duration::from_secs(300),
         proven_after: Duration::from_secs(30),
         backoff: Backoff::default(),
-        max_refusals: 1,
+        max_refusals: 3,
+        gives_up_at_once: true,
     }
 }
 

@@ -164,14 +164,22 @@ fn a_session_that_ends_since_the_server_goes_is_followed_by_another_when_the_ser
 
 #[test]
 fn refused_by_all_is_the_end_once_it_was_refused_so_often() {
-    for allowed in [1, 3] {
-        let refused = Path::Fail(10, FailureKind::Refused);
-        let all = Transport::ALL.map(|transport| (transport, refused));
-        let mut world = World::new(Config { max_refusals: allowed, ..config() }, &all);
-        let log = world.until(60 * SECOND);
+    let all = Transport::ALL.map(|transport| (transport, Path::Fail(10, FailureKind::Refused)));
+    for (gives_up_at_once, was_carried, rounds) in
+        [(true, false, 1), (false, false, 3), (true, true, 3), (false, true, 3)]
+    {
+        let config = Config { gives_up_at_once, ..config() };
+        let mut world =
+            if was_carried { World::new(config, &[(WebSocket, Path::Open(10))]) } else { World::new(config, &all) };
+        if was_carried {
+            world.until(SECOND);
+            world.paths(&all);
+            world.end(FailureKind::Broken);
+        }
+        let log = world.until(100 * SECOND);
         assert_eq!(log.last().map(|line| line.ends_with("give up")), Some(true), "{log:?}");
-        let waits = log.iter().filter(|line| line.ends_with("wait")).count();
-        assert_eq!(waits, allowed as usize - 1, "{log:?}");
+        let starts = log.iter().filter(|line| line.ends_with("start polling")).count();
+        assert_eq!(starts, rounds, "{log:?}");
     }
 }
 

@@ -94,6 +94,11 @@ pub(crate) struct Times {
     pub(crate) patience: Duration,
 }
 
+/// The last record that the client has, or the carrier was given: the client may have acknowledged more by another way.
+fn given(ends: &Endpoint<Sent>, carrier: &Carrier) -> u64 {
+    carrier.sent().max(ends.ring.acked())
+}
+
 /// How long a ring may be full without an acknowledgement.
 const MAX_STALL: Duration = Duration::from_secs(60);
 
@@ -154,7 +159,7 @@ impl Carried {
     /// Whether all that was sent has been given to a carrier, and this has written it.
     pub(super) fn is_flushed(&self) -> bool {
         let is_written = if let By::WebSocket(socket) = &self.by { socket.ws.is_flushed() } else { true };
-        self.carrier.sent() >= self.last_before_close() && is_written
+        self.given() >= self.last_before_close() && is_written
     }
 
     pub(crate) fn round_trip(&self) -> Option<Duration> {
@@ -194,6 +199,11 @@ impl Carried {
         Some(Ended::new(closing.by_peer, true, Some(closing.frame.clone())))
     }
 
+    /// The last record that the client has, or the carrier was given.
+    fn given(&self) -> u64 {
+        given(&self.ends, &self.carrier)
+    }
+
     /// The last record but `close`, which waits for the rooms.
     fn last_before_close(&self) -> u64 {
         self.ends.ring.last() - u64::from(self.closing.is_some())
@@ -219,7 +229,7 @@ impl Carried {
 
     /// Whether a carrier would be given something.
     fn has_output(&self) -> bool {
-        self.carrier.sent() < self.last_before_close()
+        self.given() < self.last_before_close()
             || !self.unread.is_empty()
             || self.closing.as_ref().is_some_and(|closing| !closing.is_given)
     }

@@ -111,7 +111,7 @@ impl Carried {
     fn append_records(&mut self, out: &mut VecDeque<Bytes>) -> bool {
         let last = self.last_before_close();
         let mut piece = Vec::new();
-        while self.carrier.sent() < last
+        while self.given() < last
             && piece.len() < MAX_PIECE
             && let Some((number, sent)) = self.ends.poll_send(&mut self.carrier)
         {

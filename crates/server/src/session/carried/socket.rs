@@ -6,14 +6,14 @@ use bowline_core::{
     CloseCode, CloseFrame, Message,
     connection::Ended,
     session::{
-        ClientRecord, ClientSignal, Cursor, Offered, Record as _, RingBounds, ServerSignal,
+        ClientRecord, ClientSignal, Counted, Cursor, Offered, Record as _, RingBounds, ServerSignal,
         websocket::{Decoder, Item, encode_publication, encode_signal},
     },
     stream::WebSocket,
 };
 use tokio::{runtime::Handle, time::Instant};
 
-use super::{By, Carried, Flow};
+use super::{By, Carried, Flow, Sent, given};
 use crate::{
     http::Rights,
     io::Io,
@@ -31,9 +31,9 @@ pub(crate) struct Socket {
     held: Held,
     max_message: usize,
     /// What came first of what the session has not taken.
-    front: Option<ClientRecord>,
+    front: Option<In>,
     /// What came behind it.
-    waiting: VecDeque<ClientRecord>,
+    waiting: VecDeque<In>,
     waiting_bytes: usize,
     /// An acknowledgement that has come.
     acked: Option<Cursor>,
@@ -58,6 +58,19 @@ pub(crate) enum Came {
     Bad(String),
     /// The WebSocket has come to its end.
     End,
+}
+
+/// What came, and is taken in its order.
+enum In {
+    Record(ClientRecord),
+    /// The client's records go on after this number.
+    From(u64),
+}
+
+impl In {
+    fn size(&self) -> usize {
+        if let Self::Record(record) = self { record.size() } else { 0 }
+    }
 }
 
 /// Records that are read though the session has no place for them, so that the acknowledgements behind them are: as many as
@@ -102,18 +115,21 @@ impl Socket {
             return false;
         }
         let Some(taken) = self.ws.try_recv() else { return false };
-        let message = match taken {
-            Ok(Some(message)) => message,
-            // Why it failed is no news to the session, which goes on by another.
-            Ok(None) | Err(_) => return self.end_with(Came::End),
-        };
+        // Why it failed is no news to the session, which goes on by another.
+        let Ok(Some(message)) = taken else { return self.end_with(Came::End) };
         if self.is_deaf {
             return true;
         }
         match self.decoder.receive(message) {
-            Ok(Some(Item::Record(record))) => self.put(record),
+            Ok(Some(Item::Record(ClientRecord::Message(message)))) if message.len() > self.max_message => {
+                // An event may be longer than a message, and so the connection lets it pass.
+                self.ws.start_close(CloseCode::MESSAGE_TOO_BIG);
+                self.is_deaf = true;
+            }
+            Ok(Some(Item::Record(record))) => self.put(In::Record(record)),
+            Ok(Some(Item::Signal(ClientSignal::From(number)))) => self.put(In::From(number)),
             Ok(Some(Item::Signal(ClientSignal::Ack(cursor)))) => self.acked = Some(cursor),
-            // Clients have no publications, and of signals only this one.
+            // Clients have no publications, and no other signals.
             Ok(Some(_) | None) => {}
             Err(error) => return self.end_with(Came::Bad(error.to_string())),
         }
@@ -125,16 +141,12 @@ impl Socket {
         true
     }
 
-    fn put(&mut self, record: ClientRecord) {
-        if matches!(&record, ClientRecord::Message(message) if message.len() > self.max_message) {
-            // An event may be longer than a message, and so the connection lets it pass.
-            self.ws.start_close(CloseCode::MESSAGE_TOO_BIG);
-            self.is_deaf = true;
-        } else if self.front.is_none() {
-            self.front = Some(record);
+    fn put(&mut self, came: In) {
+        if self.front.is_none() {
+            self.front = Some(came);
         } else {
-            self.waiting_bytes += record.size();
-            self.waiting.push_back(record);
+            self.waiting_bytes += came.size();
+            self.waiting.push_back(came);
         }
     }
 
@@ -142,16 +154,16 @@ impl Socket {
         self.front.is_none() || self.waiting.len() < MAX_WAITING.records && self.waiting_bytes < MAX_WAITING.bytes
     }
 
-    fn take_front(&mut self) -> Option<ClientRecord> {
-        let record = self.front.take();
+    fn take_front(&mut self) -> Option<In> {
+        let came = self.front.take();
         if !self.waiting.is_empty() {
             self.front = self.waiting.pop_front();
-            self.waiting_bytes -= self.front.as_ref().map_or(0, ClientRecord::size);
+            self.waiting_bytes -= self.front.as_ref().map_or(0, In::size);
             if self.waiting.is_empty() {
                 self.waiting = VecDeque::new();
             }
         }
-        record
+        came
     }
 }
 
@@ -175,11 +187,11 @@ impl Carried {
                 return None;
             }
             match &socket.front {
-                Some(ClientRecord::Message(_)) => {}
+                Some(In::Record(ClientRecord::Message(_))) => {}
                 Some(_) => return None,
                 None => continue,
             }
-            let Some(ClientRecord::Message(message)) = socket.take_front() else { return None };
+            let Some(In::Record(ClientRecord::Message(message))) = socket.take_front() else { return None };
             self.ends.intake.received(Instant::now().into_std(), message.len());
             if self.ends.intake.next() == Offered::New {
                 return Some(message);
@@ -190,7 +202,7 @@ impl Carried {
     /// Does what stands first asks for, and answers it. Past the rate (`is_permitted` is false) it is passed over.
     pub(crate) fn carry_out_front(&mut self, shared: &Shared, is_permitted: bool) {
         let Some(socket) = self.socket() else { return };
-        let Some(record) = socket.take_front() else { return };
+        let Some(In::Record(record)) = socket.take_front() else { return };
         let rights = socket.rights.clone();
         self.ends.intake.received(Instant::now().into_std(), record.size());
         if self.ends.intake.next() == Offered::New && is_permitted {
@@ -209,9 +221,16 @@ impl Carried {
             };
         }
         match &socket.front {
-            Some(ClientRecord::Message(message)) => Came::Message(message.len()),
-            Some(command) if has_room => Came::Command(command.size()),
-            Some(_) => self.poll_behind(cx),
+            Some(In::Record(ClientRecord::Message(message))) => Came::Message(message.len()),
+            Some(In::Record(command)) if has_room => Came::Command(command.size()),
+            Some(In::Record(_)) => self.poll_behind(cx),
+            Some(In::From(number)) => match self.ends.intake.attach(*number) {
+                Ok(()) => {
+                    socket.take_front();
+                    Came::Some
+                }
+                Err(hole) => Came::Bad(hole.to_string()),
+            },
             None => {
                 if let Some(end) = socket.end.take() {
                     return end;
@@ -245,10 +264,10 @@ impl Carried {
         loop {
             while ws.can_queue()
                 && ws.may_send()
-                && carrier.sent() < last
-                && let Some((_, sent)) = ends.poll_send(carrier)
+                && given(ends, carrier) < last
+                && let Some(counted) = ends.poll_counted(carrier)
             {
-                drop(ws.queue(sent.to_message()));
+                queue(ws, &counted);
             }
             // Behind the records, so that who sees it has had those before.
             if let Some(last) = ends.intake.take_ack(Instant::now().into_std()) {
@@ -264,14 +283,14 @@ impl Carried {
             if ws.poll_write_queued(cx).is_pending() {
                 return true;
             }
-            if (unread.is_empty() && carrier.sent() >= last) || !ws.may_send() {
+            if (unread.is_empty() && given(ends, carrier) >= last) || !ws.may_send() {
                 break;
             }
         }
         if let Some(closing) = closing.as_mut().filter(|closing| !closing.is_given && ws.may_send()) {
             closing.is_given = true;
-            if let Some((_, sent)) = ends.poll_send(carrier) {
-                drop(ws.queue(sent.to_message()));
+            while let Some(counted) = ends.poll_counted(carrier) {
+                queue(ws, &counted);
             }
             ws.start_close(closing.frame.clone());
             let _ = ws.poll_write_queued(cx);
@@ -301,6 +320,13 @@ impl Socket {
         self.read();
         Came::Some
     }
+}
+
+fn queue(ws: &mut WebSocket<Io>, counted: &Counted<'_, Sent>) {
+    drop(match counted {
+        Counted::Record(sent) => ws.queue(sent.to_message()),
+        Counted::From(number) => ws.queue(encode_signal(&ServerSignal::From(*number))),
+    });
 }
 
 /// Writes what a room has.
