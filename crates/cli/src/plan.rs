@@ -33,7 +33,7 @@ pub(crate) struct EnginePlan {
 impl EnginePlan {
     pub(crate) fn new(args: EngineArgs) -> Result<Self, Failure> {
         let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
-        let max_connections = max_connections(args.max_connections, descriptors::raise_limit())?;
+        let max_connections = max_connections(args.max_connections, descriptors::raise_max())?;
         let limits = Limits::default()
             .max_message_size(args.max_message_size)
             .max_frame_size(args.max_frame_size)

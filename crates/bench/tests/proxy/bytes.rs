@@ -95,6 +95,7 @@ async fn one_byte_writes_are_seen_as_such() {
 #[tokio::test]
 async fn what_a_peer_does_not_read_is_not_read_from_the_other() {
     let (proxy, mut client, server) = connected(Faults::default()).await;
+    // More than the kernel takes on both legs.
     const TOTAL: usize = 64 << 20;
     let bound = 64 << 10;
     let sender = tokio::spawn(async move {

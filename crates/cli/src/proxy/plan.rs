@@ -18,7 +18,7 @@ pub(super) struct ProxyPlan {
 
 impl ProxyPlan {
     pub(super) fn new(args: &ProxyArgs) -> Result<Self, Failure> {
-        let max_connections = max_connections(args.max_connections, descriptors::raise_limit())?;
+        let max_connections = max_connections(args.max_connections, descriptors::raise_max())?;
         let config = Config::default()
             .listen(resolve("--listen", &args.listen)?)
             .max_connections(max_connections as usize)

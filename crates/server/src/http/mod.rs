@@ -8,6 +8,7 @@ mod body;
 mod collect;
 mod cors;
 mod guards;
+mod hosts;
 mod open;
 mod origin;
 mod query;
@@ -31,6 +32,7 @@ pub use self::{
     authorize::Grant,
     body::Body,
     guards::Guards,
+    hosts::{Hosts, InvalidHost},
     origin::{InvalidOrigin, Origin, OriginPolicy},
     rate::{Bucket, RateLimit},
     request::RequestExt,

@@ -54,11 +54,16 @@ use crate::{
 /// - `GET /rooms/{room}` else: a long poll, held for `wait` seconds (at most 25, default 0) until there is something. The
 ///   answer is an event stream that ends, or 204 if nothing came; `Bowline-Position` says from where to ask on.
 /// - `POST /rooms/{room}`: publishes the body, with `Content-Type: application/octet-stream` as bytes, else as text; with
-///   an `Idempotency-Key` once. The answer is JSON, `{"position":"…","duplicate":false}`.
+///   an `Idempotency-Key` once, whose keys are those of the identity that `authorize` found, and else shared by all. The
+///   answer is JSON, `{"position":"…","duplicate":false}`.
 ///
-/// All have one cursor, the `id` of an event: `Last-Event-ID`, or `since` in the query, goes on after it; else `history`
-/// is how many of the room's latest publications come first. A WebSocket is opened by HTTP/1.1's upgrade or HTTP/2's
-/// extended CONNECT (RFC 8441). Errors have a text that says what to do.
+/// All have one kind of position, the `id` of an event: `Last-Event-ID`, or `since` in the query, goes on after it; else
+/// `history` is how many of the room's latest publications come first. An event stream that isn't asked from a position begins
+/// with an `id` without an event, so that whoever loses it before the first publication misses nothing: browsers remember it
+/// (HTML Standard, "dispatch the event", step 1). A client that drops an `id` without data, as the package `eventsource` of npm
+/// does, goes on with what comes after it is back; one that must not miss that polls once, and gives the position as `since`.
+///
+/// A WebSocket is opened by HTTP/1.1's upgrade or HTTP/2's extended CONNECT (RFC 8441). Errors have a text that says what to do.
 #[derive(Clone)]
 pub struct HubService(Arc<Inner>);
 
@@ -120,7 +125,8 @@ impl HubService {
     }
 
     /// After how long an event stream ends; its client is told to come back a second later, and misses nothing. Default
-    /// 1 h, so that what was authorized once isn't for ever; at most a year.
+    /// 1 h, so that what was authorized once isn't for ever; at most a year. One whose client takes nothing is for the server to
+    /// end, since nothing more is asked of it: as [`Server::write_timeout`](crate::listener::Server::write_timeout) does.
     #[must_use]
     pub fn max_stream_age(self, age: Duration) -> Self {
         self.with(|inner| inner.pace.max_age = age.min(YEAR))
@@ -209,7 +215,7 @@ impl Inner {
             Err(turned) => {
                 self.hub.metrics().handles.refused.of(turned.reason).increment(1);
                 asked.tell(&turned, &uri, origin.as_ref());
-                (asked.turned(turned.refusal), turned.reason == Refused::Origin)
+                (asked.turned(turned.refusal), matches!(turned.reason, Refused::Origin | Refused::Host))
             }
         };
         let origin = origin.filter(|_| !is_foreign);

@@ -1,6 +1,6 @@
 //! `/session` without a WebSocket: a session by Comet, long polling, polling and POST (sections 3, 4 and 8 of the protocol).
 
-use std::{sync::Arc, time::Duration, time::Instant};
+use std::{sync::Arc, time::Duration};
 
 use bowline_core::{
     event_stream,
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     listener::ConnectionSlot,
-    metrics::{Limited, Refused, Transport},
+    metrics::{Refused, Transport},
     session::{Attached, Posted, Shared},
     transport::{Comet, Polled, Sitting, poll_session},
 };
@@ -190,13 +190,12 @@ impl Inner {
         let max_message = self.hub.config().connection.get_limits().get_max_message_size();
         // Held until its records have been taken.
         let mut share = self.bodies.share();
+        self.check_post(request)?;
         let bytes = collect(&request.headers, body, max_body(max_message), &mut share).await?;
         if !bytes.is_empty() {
             check_type(&request.headers)?;
         }
-        self.guards
-            .take_post(request, bytes.len(), Instant::now())
-            .inspect_err(|_| self.hub.metrics().handles.rate_limited.of(Limited::Post).increment(1))?;
+        self.take_post(request, bytes.len())?;
         let Records { records, wrong } = Records::parse(&bytes, max_message)?;
         drop(bytes);
         let (status, last) = match session.post(records, &grant.rights) {

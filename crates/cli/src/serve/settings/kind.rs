@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bowline_server::http::Origin;
+use bowline_server::http::{Hosts, Origin};
 use bowline_server::room::SlowConsumer;
 
 use crate::args::value::{parse_address, parse_size, parse_wait};
@@ -243,6 +243,28 @@ impl Single for OriginText {
     }
 }
 
+/// A host, with a port or without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostText(pub(crate) String);
+
+impl Single for HostText {
+    const NAME: &'static str = "NAME";
+    const FORM: Form = Form::Text;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match Hosts::list([text]) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(_) => {
+                Err("write a name or an address, with a port or without, as in localhost:9001 or [::1]".to_owned())
+            }
+        }
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.0)
+    }
+}
+
 /// A file; none if it is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct File(pub(crate) PathBuf);
@@ -342,6 +364,7 @@ mod tests {
         round_trip::<List<Address>>(&["127.0.0.1:1", "[::]:2"]);
         round_trip::<List<OriginText>>(&[]);
         round_trip::<List<OriginText>>(&["https://example.com"]);
+        round_trip::<List<HostText>>(&["chat.example.com", "[::1]:9001"]);
         round_trip::<File>(&[""]);
     }
 
@@ -363,6 +386,8 @@ mod tests {
         assert_says::<Switch>("yes", "true or false");
         assert_says::<Address>("80", "127.0.0.1:9001");
         assert_says::<OriginText>("example.com", "https://example.com");
+        assert_says::<OriginText>("https://*.example.com", "https://example.com");
+        assert_says::<HostText>("http://localhost", "localhost:9001");
         assert_says::<Slow>("keep", "skip-to-oldest");
     }
 

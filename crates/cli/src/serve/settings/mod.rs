@@ -15,7 +15,7 @@ use self::kind::{Bounded, File, Form, Kind, List, OrOff, OrZero, Size, Slow, Swi
 pub(crate) use self::{
     file::ConfigFile,
     flags::ServeArgs,
-    kind::{Address, Auto, Count, OriginText},
+    kind::{Address, Auto, Count, HostText, OriginText},
 };
 
 /// One thing that can be set.
@@ -110,6 +110,8 @@ settings! {
     guards: Guarding as "Who may use it" {
         /// Origin whose pages may use the server, or * for all; without any, those of its own pages may; may be given again
         allow_origin ("allow-origin"): List<OriginText> = List(Vec::new());
+        /// Name by which the server may be asked, with a port or without; to others it answers 421; without any, all may; may be given again
+        host ("host"): List<HostText> = List(Vec::new());
         /// Believe X-Forwarded-Proto, -Host and -For; only behind a proxy that sets them
         trust_forwarded ("trust-forwarded"): Switch = Switch(false);
         /// Let pages of the allowed origins send cookies to the HTTP addresses
@@ -156,6 +158,8 @@ settings! {
         max_write_buffer ("max-write-buffer"): Size = Size(Limits::default().get_max_write_buffer());
         /// Longest time that a peer may take nothing of what is to be written
         write_timeout ("write-timeout"): OrOff = kind::Time(Limits::default().get_write_timeout());
+        /// Longest time over which a peer that is to be closed may take what waits for it; a slower one is dropped
+        flush_timeout ("flush-timeout"): OrOff = kind::Time(Duration::from_secs(30));
         /// Longest wait for the peer's half of a closing handshake
         close_timeout ("close-timeout"): Bounded = kind::Time(Limits::default().get_close_timeout());
         /// Largest head of a request; a larger one gets 431
@@ -218,7 +222,7 @@ settings! {
         slow_consumer ("room-slow-consumer"): Slow = Slow::default();
         /// Most publications in a room's log
         max_log_count ("room-max-log-count"): Count<1> = Count(1_024);
-        /// Most bytes in a room's log; a larger publication is refused
+        /// Most bytes in a room's log, besides a single publication that is larger
         max_log_bytes ("room-max-log-bytes"): Size = Size(256 << 10);
         /// Longest time that a publication stays in the log
         max_log_age ("room-max-log-age"): OrOff = kind::Time(Duration::from_secs(300));
