@@ -39,17 +39,17 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Inner {
     /// A GET or HEAD that asks for no WebSocket.
-    pub(super) fn read_room(&self, request: &Parts, name: RoomName) -> Result<Answer, Turned> {
+    pub(super) fn read_room(&self, request: &Parts, name: &RoomName) -> Result<Answer, Turned> {
         let start = query::start(request)?;
         let wait = query::wait(request)?;
         if query::wants_event_stream(&request.headers) {
-            return self.event_stream(request, &name, start).map(Answer::Now);
+            return self.event_stream(request, name, start).map(Answer::Now);
         }
         if request.method == Method::HEAD {
-            let position = self.with_room(&name, |room| Ok(room.position()))?;
+            let position = self.with_room(name, |room| Ok(room.position()))?;
             return Ok(polled(StatusCode::OK, Body::empty(), position).into());
         }
-        let reader = self.with_room(&name, |room| room.reader(start, Encoding::EventStream, false))?;
+        let reader = self.with_room(name, |room| room.reader(start, Encoding::EventStream, false))?;
         let hub = self.hub.clone();
         Ok(Answer::later(async move {
             let answer = poll(reader, wait, &hub).await;

@@ -267,7 +267,7 @@ impl Inner {
                 let answer = if parts.method == Method::POST {
                     self.publish(&parts, body, name, &grant).await?.into()
                 } else {
-                    self.read_room(&parts, name)?
+                    self.read_room(&parts, &name)?
                 };
                 Ok(answer.with(grant.headers))
             }
