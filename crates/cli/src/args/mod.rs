@@ -76,6 +76,7 @@ const SERVE_EXAMPLES: &str = "\
 Addresses:
   /rooms/{room}     a WebSocket in the room; without an upgrade an event stream, a long poll, POST
   /echo, /ws        a WebSocket that sends every message back
+  /session          the same as a session that goes on over WebSocket, Comet, long polling and polling
   /metrics, /healthz, /readyz, and / to try a room in the browser
 
 Examples:

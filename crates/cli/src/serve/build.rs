@@ -28,7 +28,13 @@ pub(super) fn hub(settings: &Settings) -> Result<Hub, Failure> {
         .max_rooms(settings.limits.max_rooms.0)
         .max_sessions(settings.limits.max_sessions.0)
         .flush_timeout(settings.limits.flush_timeout.0)
+        .session_ttl(settings.sessions.ttl.0)
+        .session_ring(settings.sessions.ring_records.0, settings.sessions.ring_bytes.0)
         .room_options("*", room(&settings.room_defaults));
+    let hub = match settings.sessions.node.0 {
+        Some(node) => hub.node(node.0),
+        None => hub,
+    };
     let hub = match session_rate(&settings.limits) {
         Some(rate) => hub.session_rate(rate),
         None => hub,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bowline_core::session::Node;
 use bowline_server::http::{Hosts, Origin};
 use bowline_server::room::SlowConsumer;
 
@@ -145,6 +146,24 @@ impl<S: Single> Single for Auto<S> {
 
     fn show(&self) -> String {
         self.0.as_ref().map_or_else(|| quoted("auto"), Single::show)
+    }
+}
+
+/// A process's name in the secrets of its sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NodeText(pub(crate) Node);
+
+impl Single for NodeText {
+    const NAME: &'static str = "NAME";
+    const FORM: Form = Form::Text;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let node = text.parse();
+        node.map(Self).map_err(|_| "write 1 to 16 letters, digits, `_` and `-`, as in fra-3".to_owned())
+    }
+
+    fn show(&self) -> String {
+        quoted(self.0.as_str())
     }
 }
 
@@ -365,6 +384,8 @@ mod tests {
         round_trip::<List<OriginText>>(&[]);
         round_trip::<List<OriginText>>(&["https://example.com"]);
         round_trip::<List<HostText>>(&["chat.example.com", "[::1]:9001"]);
+        round_trip::<Auto<NodeText>>(&["auto"]);
+        round_trip::<Auto<NodeText>>(&["fra-3"]);
         round_trip::<File>(&[""]);
     }
 
@@ -388,6 +409,8 @@ mod tests {
         assert_says::<OriginText>("example.com", "https://example.com");
         assert_says::<OriginText>("https://*.example.com", "https://example.com");
         assert_says::<HostText>("http://localhost", "localhost:9001");
+        assert_says::<Auto<NodeText>>("a.b", "letters, digits");
+        assert_says::<Auto<NodeText>>("seventeen_letters", "1 to 16");
         assert_says::<Slow>("keep", "skip-to-oldest");
     }
 

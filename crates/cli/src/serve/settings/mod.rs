@@ -15,7 +15,7 @@ use self::kind::{Bounded, File, Form, Kind, List, OrOff, OrZero, Size, Slow, Swi
 pub(crate) use self::{
     file::ConfigFile,
     flags::ServeArgs,
-    kind::{Address, Auto, Count, HostText, OriginText},
+    kind::{Address, Auto, Count, HostText, NodeText, OriginText},
 };
 
 /// One thing that can be set.
@@ -174,6 +174,22 @@ settings! {
         max_sessions ("max-sessions"): Count<1> = Count(1_000_000);
     }
 
+    /// Sessions that go from carrier to carrier, at /session.
+    sessions: Carried as "Sessions that go on (/session)" {
+        /// How long a session lives that nothing carries; at least 1 s
+        ttl ("session-ttl"): Bounded = kind::Time(Duration::from_secs(60));
+        /// Most records that are kept until they are acknowledged, each way; past it the sender waits
+        ring_records ("session-ring-records"): Count<1, { u32::MAX as usize }> = Count(1_024);
+        /// Most bytes of them, each way; one message always fits
+        ring_bytes ("session-ring-bytes"): Size = Size(256 << 10);
+        /// Longest time that a poll is held
+        max_poll_wait ("max-poll-wait"): Bounded = kind::Time(Duration::from_secs(25));
+        /// Most bytes of an event stream of a session; past it the stream ends, and its client comes back
+        max_stream_bytes ("max-stream-bytes"): Size = Size(16 << 20);
+        /// What this process is called in its sessions' secrets, for a router in front; auto is eight random characters
+        node ("node"): Auto<NodeText> = Auto(None);
+    }
+
     /// Pings and heartbeats.
     keepalive: Pings as "Keepalive" {
         /// Ping this often, give or take a tenth; `off` for never
@@ -249,7 +265,8 @@ pub(crate) const ROOM_DEFAULTS: &str = "room_defaults";
 impl Setting {
     /// Whether SIGHUP puts a new value in force; others need a restart.
     pub(crate) fn reloads(&self) -> bool {
-        matches!(self.table, "guards" | "status" | "drain") || matches!(self.key, "heartbeat" | "max_stream_age")
+        const ANY_TIME: [&str; 4] = ["heartbeat", "max_stream_age", "max_poll_wait", "max_stream_bytes"];
+        matches!(self.table, "guards" | "status" | "drain") || ANY_TIME.contains(&self.key)
     }
 
     /// As the file has it.
