@@ -68,7 +68,7 @@ pub struct SendError {
 pub enum SendErrorReason {
     /// The client is closed.
     Closed,
-    /// It is over [`Builder::max_message_size`](crate::Builder::max_message_size).
+    /// It is over [`Limits::max_message_size`](bowline_core::Limits::max_message_size).
     TooLarge {
         /// The largest that may be sent.
         max: usize,
@@ -127,7 +127,7 @@ pub enum RequestError {
     Closed,
     /// The session was lost before the answer came: it may have been done or not.
     Unknown,
-    /// The publication is over [`Builder::max_message_size`](crate::Builder::max_message_size).
+    /// The publication is over [`Limits::max_message_size`](bowline_core::Limits::max_message_size).
     TooLarge {
         /// The largest that may be sent.
         max: usize,

@@ -40,6 +40,9 @@
 //! [remembered](Builder::memory) for 5 min, and then tried again while another carries. Between tries the client waits a random time
 //! ([`Backoff`]), and at least as long as the server asks for. After the machine slept, whatever carries is checked at once.
 //!
+//! Two transports that race for a new session may each get one. The one that comes second is ended at once; the server's
+//! application sees a session that comes and goes. [`Builder::transports`] with one transport has no race.
+//!
 //! # What it takes
 //! One task a client, and one for each connection over HTTP. Every queue has its bounds: [`Builder::queue`], [`Builder::ring`],
 //! [`Builder::mailbox`].

@@ -2,6 +2,7 @@
 
 mod broadcast;
 mod proxy;
+mod transport;
 pub(crate) mod value;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::serve::ServeArgs;
 
 pub(crate) use self::broadcast::BroadcastArgs;
 pub(crate) use self::proxy::ProxyArgs;
+pub(crate) use self::transport::TransportChoice;
 use self::value::{Size, parse_address, parse_duration, parse_header, parse_size, parse_wait};
 
 const STYLES: Styles = Styles::styled()
@@ -107,7 +109,11 @@ Examples:
   printf 'a\\nb\\n' | bowline connect ws://127.0.0.1:9001
   echo 'de ad be ef' | bowline connect ws://127.0.0.1:9001 --binary
   bowline connect ws://127.0.0.1:9001/feed --wait forever </dev/null | head -n 1
+  bowline connect --transport comet -v http://127.0.0.1:9001
 
+With --transport it is a session (bowline.v1) by that transport, which is resumed where it breaks; the
+URL is the address under which the server has its sessions, and a proxy is taken from the environment
+(HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY). Without it, a plain WebSocket to anyone's server.
 Text is printed a message a line, binary as 0x and hex digits. At the end of standard input (Ctrl-D)
 what was read is sent, then a Close with 1000; what comes before the peer's own Close is printed.
 Exit codes: 0 closed normally (1000, 1001 or no code), 1 anything else, 2 the command line is
@@ -184,6 +190,14 @@ pub(crate) struct ConnectArgs {
     #[arg(help = "Where to: ws://HOST[:PORT]/PATH, or wss:// for TLS", value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) url: String,
 
+    /// Carry a session by this transport, rather than talk by a plain WebSocket
+    #[arg(long, value_name = "TRANSPORT", help_heading = REQUEST)]
+    pub(crate) transport: Option<TransportChoice>,
+
+    /// Show what goes over the wire as it goes, on standard error, secrets left out
+    #[arg(long, short, requires = "transport", help_heading = LOGGING)]
+    pub(crate) verbose: bool,
+
     /// A header of the request, as 'Name: value'; may be given again
     #[arg(long = "header", short = 'H', value_name = "HEADER", value_parser = parse_header, help_heading = REQUEST)]
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
@@ -209,7 +223,7 @@ pub(crate) struct ConnectArgs {
     pub(crate) wait: Duration,
 
     /// Ping this often (in seconds, or as 500ms; at least 100ms), and print the round-trip time
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = TIMES)]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "transport", help_heading = TIMES)]
     pub(crate) ping: Option<Duration>,
 
     #[command(flatten)]

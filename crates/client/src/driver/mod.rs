@@ -32,6 +32,9 @@ use crate::{
 /// Rounds in a row without a turn for others.
 const MAX_ROUNDS: usize = 64;
 
+/// What waits for room in the application's mailboxes, at most; one event of the server's brings two or three.
+const MAX_UNDELIVERED: usize = 64;
+
 /// What the application gives is taken in parts of so many.
 const MAX_COMMANDS: usize = 128;
 
@@ -70,6 +73,15 @@ struct Slot {
     open: Option<Option<Open>>,
 }
 
+/// Whatever ends the task (the runtime may), whoever waits for something of it is told.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.queue.end();
+        self.session.end();
+        self.events.end();
+    }
+}
+
 /// The time, as tokio's clock tells it: a test may pause it.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
@@ -103,13 +115,16 @@ impl Driver {
     pub(crate) async fn run(mut self) {
         self.policy.start(now());
         poll_fn(|cx| self.poll(cx)).await;
-        self.events.end();
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..MAX_ROUNDS {
             self.now = now();
             let mut busy = self.deliver(cx);
+            if self.session.undelivered() >= MAX_UNDELIVERED {
+                // Whatever is next could only be told after it.
+                return Poll::Pending;
+            }
             busy |= self.handle_time();
             busy |= self.obey();
             busy |= self.take_commands(cx);
@@ -238,7 +253,10 @@ impl Driver {
         match self.session.receive(item, self.now) {
             Ok(()) => {}
             Err(Broken::Carrier(why)) => self.ended(id, End::new(FailureKind::Broken, why)),
-            Err(Broken::Lost(why)) => self.lost(why),
+            Err(Broken::Lost(why)) => {
+                self.say_goodbye();
+                self.lost(why);
+            }
         }
         if let Some(frame) = self.session.take_closed() {
             self.closed_by_server(id, frame);
@@ -255,7 +273,6 @@ impl Driver {
 
     /// The session is no more, as something else than the carrier's end told.
     fn lost(&mut self, why: String) {
-        self.say_goodbye();
         self.last_end = Some(End::new(FailureKind::Gone, why));
         self.policy.handle_lost(self.now);
     }

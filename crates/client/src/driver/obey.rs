@@ -60,7 +60,10 @@ impl Driver {
                 self.tell(transport, replayed);
             }
             Err(Broken::Carrier(why)) => self.ended(id, End::new(FailureKind::Broken, why)),
-            Err(Broken::Lost(why)) => self.lost(why),
+            Err(Broken::Lost(why)) => {
+                self.say_goodbye();
+                self.lost(why);
+            }
         }
     }
 

@@ -148,6 +148,7 @@ impl Driver {
                 self.outgoing.failures = 0;
                 self.outgoing.max_records = (self.outgoing.max_records * 2).min(self.outgoing.most_records);
                 if let Err(broken) = self.session.acked(number) {
+                    self.say_goodbye();
                     self.lost(broken.why());
                     return;
                 }

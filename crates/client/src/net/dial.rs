@@ -30,6 +30,7 @@ pub(crate) struct Dialer {
 struct Shared {
     target: Target,
     uri: Uri,
+    #[cfg_attr(not(feature = "rustls"), expect(dead_code, reason = "without TLS nobody is to be trusted"))]
     tls: TlsConfig,
     proxies: Proxies,
 }

@@ -100,6 +100,8 @@ struct Carried {
     since: Instant,
     /// It was superseded, by the try for a better one as it seems; until when that one's `open` is waited for.
     superseded_until: Option<Instant>,
+    /// A try that was stopped may have got through to the server after this one, and have superseded it.
+    may_be_superseded: bool,
 }
 
 impl Policy {
@@ -160,7 +162,8 @@ impl Policy {
         self.session_since.get_or_insert(now);
         self.was_carried = true;
         self.refusals = 0;
-        let carried = Carried { id, transport: attempt.transport, since: now, superseded_until: None };
+        let carried =
+            Carried { id, transport: attempt.transport, since: now, superseded_until: None, may_be_superseded: false };
         match std::mem::replace(&mut self.state, State::Carried(carried)) {
             State::Racing(race) => self.remember(&race, attempt.transport, now),
             State::Carried(old) => self.actions.push_back(Action::Stop(old.id)),
@@ -336,7 +339,9 @@ impl Policy {
                 carried.superseded_until = Some(now + self.config.comet_timeout);
             }
             // Somebody else has the secret, or a try of before came late: once is no reason to wait.
-            FailureKind::Superseded if age >= self.config.race_delay => self.begin_round(Some(transport), now),
+            FailureKind::Superseded if carried.may_be_superseded || age >= self.config.race_delay => {
+                self.begin_round(Some(transport), now);
+            }
             FailureKind::Gone => {
                 self.waits.lost(age >= self.config.proven_after);
                 self.forget_session(failure.floor, now);
@@ -401,7 +406,11 @@ impl Policy {
     /// must be ended once it has it.
     fn settle_losers(&mut self, winner: Transport) {
         let worse = self.config.transports[self.rank(winner)..].to_vec();
+        let before = self.attempts.len();
         self.stop_attempts(|attempt| !attempt.fresh && worse.contains(&attempt.transport));
+        if let State::Carried(carried) = &mut self.state {
+            carried.may_be_superseded = self.attempts.len() < before;
+        }
         for attempt in &mut self.attempts {
             attempt.role = if attempt.fresh { Role::Abandoned } else { Role::Probe };
         }

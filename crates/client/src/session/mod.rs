@@ -332,6 +332,11 @@ impl Session {
         self.deliveries.is_empty()
     }
 
+    /// How much waits to be given to the application.
+    pub(crate) fn undelivered(&self) -> usize {
+        self.deliveries.len()
+    }
+
     /// Gives an event to the application, after those before it.
     pub(crate) fn deliver(&mut self, event: Event) {
         self.deliveries.push_back(Delivery::Event(event));

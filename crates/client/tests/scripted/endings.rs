@@ -249,3 +249,51 @@ async fn a_slow_application_holds_the_server_up_and_gets_everything() {
     }
     drop(soon(writing).await);
 }
+
+/// The runtime of the client's task ends, and that of whoever sends goes on.
+#[test]
+fn whoever_waits_is_told_when_the_task_is_gone() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (clients, others) = (runtime(), runtime());
+    let (client, sender) = clients.block_on(async {
+        let peer = Peer::bind().await;
+        let client = peer.client(&ALL).queue(1, 1_000).build().expect("checked");
+        let sender = client.sender();
+        sender.send("a").await.expect("there is room");
+        (client, sender)
+    });
+    let waiting = others.spawn({
+        let sender = sender.clone();
+        async move { sender.send("b").await }
+    });
+    others.block_on(tokio::task::yield_now());
+    drop(clients);
+    let error = others.block_on(soon(waiting)).expect("it ran").expect_err("closed");
+    assert_eq!(error.reason(), SendErrorReason::Closed);
+    assert!(others.block_on(soon(async { sender.members("r").await })).is_err());
+    let mut client = client;
+    assert_eq!(others.block_on(soon(client.next())), None);
+}
+
+/// What happens while the application reads nothing is bounded too.
+#[tokio::test]
+async fn a_server_that_is_not_there_fills_no_memory_of_an_application_that_does_not_read() {
+    let peer = Peer::bind().await;
+    let builder = peer.client(&[Transport::WebSocket]).mailbox(4, 1_000);
+    drop(peer);
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    let authorize = move || {
+        counted.fetch_add(1, Relaxed);
+        async { Ok::<_, std::io::Error>(HeaderMap::new()) }
+    };
+    let mut client = builder.authorize(authorize).build().expect("checked");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let before = tries.load(Relaxed);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Four events in the mailbox, and what waits for it.
+    assert!(before < 100 && tries.load(Relaxed) == before, "{before} tries, then {}", tries.load(Relaxed));
+    while tries.load(Relaxed) == before {
+        assert!(matches!(event(&mut client).await, Event::Disconnected { .. }));
+    }
+}

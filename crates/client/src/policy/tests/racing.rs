@@ -131,6 +131,21 @@ fn superseded_without_a_try_of_ones_own_asks_again_and_not_in_a_loop() {
 }
 
 #[test]
+fn a_try_that_came_too_late_and_superseded_the_winner_is_no_reason_to_wait() {
+    let mut world = World::new(config(), &[(WebSocket, Path::Open(10)), (Comet, Path::Open(2_000))]);
+    world.until(MINUTE);
+    world.paths(&[(WebSocket, Path::Open(1_200))]);
+    world.end(FailureKind::Broken);
+    world.until_carried();
+    assert!(world.log.iter().any(|line| line.ends_with("stop comet")), "{:?}", world.log);
+    let now = u64::try_from(world.now.duration_since(world.start).as_millis()).expect("small");
+    world.until(now + 10);
+    world.end(FailureKind::Superseded);
+    let log = world.until(now + 10);
+    assert!(log.iter().any(|line| line.ends_with("start websocket")), "{log:?}");
+}
+
+#[test]
 fn transports_are_tried_in_the_order_given() {
     let backwards = Config { transports: vec![Polling, Comet, WebSocket], ..config() };
     let mut world = World::new(
