@@ -131,7 +131,7 @@ async fn suffer(mut client: Client, end: Instant) -> usize {
 
 #[tokio::test]
 async fn swallowed_tries_leak_nothing() {
-    const CLIENTS: usize = 40;
+    const CLIENTS: usize = 30;
     let site = site();
     let proxy = site.proxy(Faults::default().swallow_101(true));
     // What runs in any case: the server's tasks and the proxy's.
@@ -139,10 +139,10 @@ async fn swallowed_tries_leak_nothing() {
     let before = tasks();
     let (mut clients, end) = (JoinSet::new(), Instant::now() + Duration::from_secs(8));
     for _ in 0..CLIENTS {
-        let short = Duration::from_millis(50);
+        let short = Duration::from_millis(120);
         let limits = Limits::default().handshake_timeout(short);
         let builder = hasty_client(proxy.local_addr(), [Transport::WebSocket, Transport::LongPolling]);
-        let builder = builder.memory(Duration::ZERO).race_delay(short / 2).comet_timeout(short).limits(limits);
+        let builder = builder.memory(Duration::from_millis(20)).race_delay(short / 2).comet_timeout(short).limits(limits);
         clients.spawn(suffer(builder.build().expect("it is checked"), end));
     }
     let said: usize = soon("all suffered", clients.join_all()).await.into_iter().sum();
