@@ -6,7 +6,7 @@ use bowline_bench::proxy::{Config, Direction, End, Faults, Proxy};
 use bowline_client::{Backoff, Builder, Client, Event, Transport};
 use bowline_server::{
     Hub, Session,
-    http::Guards,
+    http::{Guards, HubService},
     listener::{Running, Server},
 };
 use rand::{RngExt as _, rngs::StdRng, seq::SliceRandom as _};
@@ -50,8 +50,12 @@ impl Site {
     }
 
     pub(crate) fn start_at(hub: Hub, address: SocketAddr) -> Self {
+        Self::serve(hub.service(Guards::new()).heartbeat(Duration::from_secs(1)), hub, address)
+    }
+
+    pub(crate) fn serve(service: HubService, hub: Hub, address: SocketAddr) -> Self {
         let bound = Server::new().listen(address.to_string()).bind().expect("a free port");
-        let running = bound.serve(hub.service(Guards::new()).heartbeat(Duration::from_secs(1)));
+        let running = bound.serve(service);
         let address = running.local_addrs()[0];
         Self { hub, address, running }
     }
