@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use tokio::{
@@ -10,6 +11,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinHandle,
+    time::{Instant, sleep_until},
 };
 
 /// What happens to a connection.
@@ -25,6 +27,8 @@ pub(crate) enum Fate {
     Swallow,
     /// What the server answers arrives once the answer is over.
     Buffer,
+    /// It is cut after so many seconds in which nothing goes either way.
+    Idle(u64),
     /// It is refused.
     Refuse,
 }
@@ -96,10 +100,12 @@ async fn carry(mut near: TcpStream, target: SocketAddr, fate: Fate) {
     let (mut near_in, mut near_out) = near.split();
     let (mut far_in, mut far_out) = far.split();
     let is_upgrade = Mutex::new(false);
+    let moved = Mutex::new(Instant::now());
     let (most_up, most_down) = if let Fate::Cut(up, down) = fate { (up, down) } else { (usize::MAX, usize::MAX) };
     let up = async {
         let (mut buffer, mut sent) = (vec![0; 16 << 10], 0);
         while let Ok(read @ 1..) = near_in.read(&mut buffer).await {
+            *moved.lock().expect("whole") = Instant::now();
             let mut bytes = buffer[..read.min(most_up - sent)].to_vec();
             sent += bytes.len();
             let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -117,6 +123,7 @@ async fn carry(mut near: TcpStream, target: SocketAddr, fate: Fate) {
     let down = async {
         let (mut buffer, mut sent, mut held) = (vec![0; 16 << 10], 0, Vec::new());
         while let Ok(read @ 1..) = far_in.read(&mut buffer).await {
+            *moved.lock().expect("whole") = Instant::now();
             let bytes = &buffer[..read.min(most_down - sent)];
             sent += bytes.len();
             if fate == Fate::Swallow && *is_upgrade.lock().expect("whole") {
@@ -137,5 +144,15 @@ async fn carry(mut near: TcpStream, target: SocketAddr, fate: Fate) {
             }
         }
     };
-    tokio::select! { () = up => {}, () = down => {} }
+    let idle = async {
+        let Fate::Idle(seconds) = fate else { return std::future::pending().await };
+        loop {
+            let until = *moved.lock().expect("whole") + Duration::from_secs(seconds);
+            if until <= Instant::now() {
+                return;
+            }
+            sleep_until(until).await;
+        }
+    };
+    tokio::select! { () = up => {}, () = down => {}, () = idle => {} }
 }

@@ -129,3 +129,40 @@ async fn a_server_that_is_started_again_has_another_epoch_and_one_gap_a_room() {
         }
     }
 }
+
+/// Gateways cut what is idle after a minute, some after half of one. The clock stands still while something happens.
+#[tokio::test(start_paused = true)]
+async fn a_path_that_cuts_what_is_idle_for_30_s_cuts_nothing_in_10_minutes() {
+    let site = Site::start(hub());
+    let relay = Relay::start(site.address).await;
+    relay.fates(|| Fate::Idle(30));
+    for transport in Transport::ALL {
+        let mut client = client(relay.address, &[transport]).build().expect("checked");
+        client.sender().send("a").await.expect("open");
+        assert_eq!(carried(&mut client).await, transport);
+        assert_eq!(text(&mut client).await, "a");
+        let quiet = tokio::time::timeout(Duration::from_secs(600), client.next()).await;
+        assert!(quiet.is_err(), "{transport}: {quiet:?}");
+        client.sender().send("b").await.expect("open");
+        assert_eq!(text(&mut client).await, "b", "{transport}");
+    }
+}
+
+#[tokio::test]
+async fn connections_that_come_and_go_leave_nothing() {
+    let site = Site::start(hub());
+    let relay = Relay::start(site.address).await;
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let mut client = client(relay.address, &Transport::ALL).memory(Duration::ZERO).build().expect("checked");
+    let mut counts = Vec::new();
+    for number in 0..200 {
+        client.sender().send(format!("{number}")).await.expect("open");
+        assert_eq!(text(&mut client).await, format!("{number}"));
+        let fate = if number % 2 == 0 { Fate::Strip } else { Fate::Pass };
+        relay.fates(move || fate);
+        relay.cut();
+        counts.push(tasks());
+    }
+    let (early, late) = (counts[20..60].iter().max(), counts[160..].iter().max());
+    assert!(late <= early, "{early:?} tasks, then {late:?}");
+}
