@@ -142,7 +142,8 @@ async fn swallowed_tries_leak_nothing() {
         let short = Duration::from_millis(120);
         let limits = Limits::default().handshake_timeout(short);
         let builder = hasty_client(proxy.local_addr(), [Transport::WebSocket, Transport::LongPolling]);
-        let builder = builder.memory(Duration::from_millis(20)).race_delay(short / 2).comet_timeout(short).limits(limits);
+        let builder =
+            builder.memory(Duration::from_millis(20)).race_delay(short / 2).comet_timeout(short).limits(limits);
         clients.spawn(suffer(builder.build().expect("it is checked"), end));
     }
     let said: usize = soon("all suffered", clients.join_all()).await.into_iter().sum();

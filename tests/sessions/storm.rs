@@ -3,10 +3,13 @@
 //! 5,000 of them on a virtual clock are in `bowline-client`, at the machine that draws the waits; here fewer really connect, since
 //! a build for tests takes milliseconds for each. With `BOWLINE_LONG` there are 5,000.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bowline_client::{Client, Event, Transport};
-use bowline_server::{Hub, listener::descriptors};
+use bowline_server::{Hub, Session, listener::descriptors, session::SessionHandle};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
@@ -50,8 +53,13 @@ async fn those_that_lose_the_server_come_back_spread() {
         u64::from(descriptors::max_connections(descriptors::raise_max())) > 2 * clients as u64,
         "too few descriptors"
     );
-    let hub = || Hub::builder().handler(echo).build();
-    let site = Site::start(hub());
+    let handles = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&handles);
+    let keep = move |session: Session| {
+        kept.lock().unwrap().push(session.handle());
+        echo(session)
+    };
+    let site = Site::start(Hub::builder().handler(keep).build());
     let address = site.address;
     let mut waiting = Vec::new();
     for _ in 0..clients {
@@ -63,9 +71,11 @@ async fn those_that_lose_the_server_come_back_spread() {
     }
     let mut coming: JoinSet<_> = waiting.into_iter().map(come_back).collect();
     site.kill().await;
+    // WebSockets outlive what listens.
+    handles.lock().unwrap().iter().for_each(SessionHandle::abort);
     sleep(Duration::from_millis(200)).await;
     let lost = Instant::now();
-    let site = Site::start_at(hub(), address);
+    let site = Site::start_at(Hub::builder().handler(echo).build(), address);
     let mut arrivals = Vec::new();
     while let Some(arrived) = soon("an arrival", coming.join_next()).await {
         arrivals.push(arrived.expect("it came back"));

@@ -70,7 +70,7 @@ impl Site {
         usize::try_from(self.running.counts().open).expect("few")
     }
 
-    /// Ends it as a process that is killed: nobody is told anything.
+    /// Ends it without a word to anybody. WebSockets, which are not HTTP any more, are for the caller to cut.
     pub(crate) async fn kill(mut self) {
         self.running.finish(Duration::ZERO).await;
     }
