@@ -219,7 +219,8 @@ impl Driver {
     fn poll_slots(&mut self, cx: &mut Context<'_>) -> bool {
         let mut done = false;
         for place in (0..self.slots.len()).rev() {
-            let slot = &mut self.slots[place];
+            // What one says may end others.
+            let Some(slot) = self.slots.get_mut(place) else { continue };
             // What came before must have been taken first.
             if slot.open.is_some() || Some(slot.id) == self.carrying && !self.session.is_delivered() {
                 continue;

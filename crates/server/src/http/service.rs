@@ -210,7 +210,7 @@ impl Inner {
 
     async fn respond<B: HttpBody>(&self, parts: Parts, body: B, upgrade: OnUpgrade) -> Response<Body> {
         // Copies: what is of the request itself would keep the connection's read buffer while it is held.
-        let origin = origin_of(&parts).and_then(|origin| HeaderValue::from_bytes(origin.as_bytes()).ok());
+        let origin = origin_of(&parts);
         let (asked, path) = (Asked::of(&parts), Box::<str>::from(parts.uri.path()));
         let answered = Box::pin(self.answer(parts, body, upgrade)).await;
         let (mut response, is_foreign) = match answered {
