@@ -65,7 +65,7 @@ impl Run {
     }
 
     fn add(&self, line: Line) {
-        self.lines.lock().unwrap().push(line);
+        self.lines.lock().expect("nobody panicked").push(line);
     }
 }
 
@@ -146,8 +146,11 @@ async fn be_member(run: Arc<Run>, mut client: Client, number: u64, name: &'stati
             let room = soon(&proc, sender.join(name, JoinStart::Newest)).await.expect("it may join");
             run.add(at(run.line(&proc, Kind::Ok, Op::Join, name), room.joined_at()));
             run.joins.fetch_add(1, Relaxed);
-            let long =
-                Duration::from_millis(if number % 2 == 0 { u64::MAX >> 20 } else { rng.random_range(300..2_000) });
+            let long = Duration::from_millis(if number.is_multiple_of(2) {
+                u64::MAX >> 20
+            } else {
+                rng.random_range(300..2_000)
+            });
             stay(&run, &proc, room, Instant::now() + long).await;
             if run.is_over.load(Relaxed) {
                 return;
@@ -214,7 +217,7 @@ async fn run(seed: u64) -> (Vec<Line>, Arc<Run>) {
     assert!(counts.cuts + counts.resets > 100, "{counts}");
     // Nothing but the time at the end.
     run.add(run.line("nobody", Kind::Fail, Op::Resume, "").generation(0));
-    let lines = std::mem::take(&mut *run.lines.lock().unwrap());
+    let lines = std::mem::take(&mut *run.lines.lock().expect("nobody panicked"));
     (lines, run)
 }
 
@@ -237,7 +240,7 @@ async fn nobody_misses_anything_untold() {
         let verdict = judge(&lines);
         let [switches, joins, retries] = [&run.switches, &run.joins, &run.retries].map(|count| count.load(Relaxed));
         gaps += run.gaps.load(Relaxed);
-        println!("{}", verdict.to_string().lines().next().unwrap());
+        println!("{}", verdict.to_string().lines().next().expect("nobody panicked"));
         println!("switches, joins, retries: {switches}, {joins}, {retries}");
         assert!(verdict.is_clean(), "seed {}: {verdict}", run.seed);
         assert!(switches > 100 && joins > MEMBERS && retries > 10, "seed {}: hardly harmed", run.seed);

