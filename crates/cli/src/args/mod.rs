@@ -190,14 +190,6 @@ pub(crate) struct ConnectArgs {
     #[arg(help = "Where to: ws://HOST[:PORT]/PATH, or wss:// for TLS", value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) url: String,
 
-    /// Carry a session by this transport, rather than talk by a plain WebSocket
-    #[arg(long, value_name = "TRANSPORT", help_heading = REQUEST)]
-    pub(crate) transport: Option<TransportChoice>,
-
-    /// Show what goes over the wire as it goes, on standard error, secrets left out
-    #[arg(long, short, requires = "transport", help_heading = LOGGING)]
-    pub(crate) verbose: bool,
-
     /// A header of the request, as 'Name: value'; may be given again
     #[arg(long = "header", short = 'H', value_name = "HEADER", value_parser = parse_header, help_heading = REQUEST)]
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
@@ -209,6 +201,10 @@ pub(crate) struct ConnectArgs {
     /// Offer permessage-deflate
     #[arg(long, help_heading = REQUEST)]
     pub(crate) deflate: bool,
+
+    /// Carry a session by this transport, rather than talk by a plain WebSocket
+    #[arg(long, value_name = "TRANSPORT", help_heading = REQUEST)]
+    pub(crate) transport: Option<TransportChoice>,
 
     /// Read lines as hex digits, and send them as binary messages
     #[arg(long, short, help_heading = MESSAGES)]
@@ -225,6 +221,10 @@ pub(crate) struct ConnectArgs {
     /// Ping this often (in seconds, or as 500ms; at least 100ms), and print the round-trip time
     #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "transport", help_heading = TIMES)]
     pub(crate) ping: Option<Duration>,
+
+    /// Show what goes over the wire as it goes, on standard error, secrets left out
+    #[arg(long, short, requires = "transport", help_heading = LOGGING)]
+    pub(crate) verbose: bool,
 
     #[command(flatten)]
     pub(crate) log: LogArgs,

@@ -8,7 +8,10 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{ReadHalf, WriteHalf},
+    },
     sync::watch,
     task::JoinHandle,
     time::{Instant, sleep_until},
@@ -97,62 +100,79 @@ async fn carry(mut near: TcpStream, target: SocketAddr, fate: Fate) {
     }
     let Ok(mut far) = TcpStream::connect(target).await else { return };
     let _ = (near.set_nodelay(true), far.set_nodelay(true));
-    let (mut near_in, mut near_out) = near.split();
-    let (mut far_in, mut far_out) = far.split();
-    let is_upgrade = Mutex::new(false);
-    let moved = Mutex::new(Instant::now());
-    let (most_up, most_down) = if let Fate::Cut(up, down) = fate { (up, down) } else { (usize::MAX, usize::MAX) };
-    let up = async {
+    let (near_in, near_out) = near.split();
+    let (far_in, far_out) = far.split();
+    let path = Path { fate, is_upgrade: Mutex::new(false), moved: Mutex::new(Instant::now()) };
+    tokio::select! { () = path.up(near_in, far_out) => {}, () = path.down(far_in, near_out) => {}, () = path.idle() => {} }
+}
+
+/// One connection.
+struct Path {
+    fate: Fate,
+    is_upgrade: Mutex<bool>,
+    /// When something went, either way.
+    moved: Mutex<Instant>,
+}
+
+impl Path {
+    fn moves(&self) {
+        *self.moved.lock().expect("whole") = Instant::now();
+    }
+
+    async fn up(&self, mut near: ReadHalf<'_>, mut far: WriteHalf<'_>) {
+        let most = if let Fate::Cut(up, _) = self.fate { up } else { usize::MAX };
         let (mut buffer, mut sent) = (vec![0; 16 << 10], 0);
-        while let Ok(read @ 1..) = near_in.read(&mut buffer).await {
-            *moved.lock().expect("whole") = Instant::now();
-            let mut bytes = buffer[..read.min(most_up - sent)].to_vec();
+        while let Ok(read @ 1..) = near.read(&mut buffer).await {
+            self.moves();
+            let mut bytes = buffer[..read.min(most - sent)].to_vec();
             sent += bytes.len();
             let text = String::from_utf8_lossy(&bytes).into_owned();
             if text.contains("Upgrade: websocket") {
-                *is_upgrade.lock().expect("whole") = true;
-                if fate == Fate::Strip {
+                *self.is_upgrade.lock().expect("whole") = true;
+                if self.fate == Fate::Strip {
                     bytes = text.replace("Upgrade: websocket\r\nConnection: Upgrade\r\n", "").into_bytes();
                 }
             }
-            if far_out.write_all(&bytes).await.is_err() || sent == most_up {
+            if far.write_all(&bytes).await.is_err() || sent == most {
                 return;
             }
         }
-    };
-    let down = async {
+    }
+
+    async fn down(&self, mut far: ReadHalf<'_>, mut near: WriteHalf<'_>) {
+        let most = if let Fate::Cut(_, down) = self.fate { down } else { usize::MAX };
         let (mut buffer, mut sent, mut held) = (vec![0; 16 << 10], 0, Vec::new());
-        while let Ok(read @ 1..) = far_in.read(&mut buffer).await {
-            *moved.lock().expect("whole") = Instant::now();
-            let bytes = &buffer[..read.min(most_down - sent)];
+        while let Ok(read @ 1..) = far.read(&mut buffer).await {
+            self.moves();
+            let bytes = &buffer[..read.min(most - sent)];
             sent += bytes.len();
-            if fate == Fate::Swallow && *is_upgrade.lock().expect("whole") {
+            if self.fate == Fate::Swallow && *self.is_upgrade.lock().expect("whole") {
                 continue;
             }
-            if fate == Fate::Buffer {
-                held.extend_from_slice(bytes);
-                // The last chunk of an answer, or one that has its length.
-                if !held.windows(7).any(|end| end == b"\r\n0\r\n\r\n")
-                    && !String::from_utf8_lossy(&held).to_lowercase().contains("content-length")
-                {
-                    continue;
-                }
+            held.extend_from_slice(bytes);
+            if self.fate == Fate::Buffer && !is_whole(&held) {
+                continue;
             }
-            let out = if fate == Fate::Buffer { std::mem::take(&mut held) } else { bytes.to_vec() };
-            if near_out.write_all(&out).await.is_err() || sent == most_down {
+            if near.write_all(&std::mem::take(&mut held)).await.is_err() || sent == most {
                 return;
             }
         }
-    };
-    let idle = async {
-        let Fate::Idle(seconds) = fate else { return std::future::pending().await };
+    }
+
+    async fn idle(&self) {
+        let Fate::Idle(seconds) = self.fate else { return std::future::pending().await };
         loop {
-            let until = *moved.lock().expect("whole") + Duration::from_secs(seconds);
+            let until = *self.moved.lock().expect("whole") + Duration::from_secs(seconds);
             if until <= Instant::now() {
                 return;
             }
             sleep_until(until).await;
         }
-    };
-    tokio::select! { () = up => {}, () = down => {}, () = idle => {} }
+    }
+}
+
+/// An answer that has its length, or its last chunk.
+fn is_whole(answer: &[u8]) -> bool {
+    let has_length = String::from_utf8_lossy(answer).to_lowercase().contains("content-length");
+    has_length || answer.windows(7).any(|end| end == b"\r\n0\r\n\r\n")
 }
