@@ -27,9 +27,15 @@ pub(super) fn hub(settings: &Settings) -> Result<Hub, Failure> {
         .connection(connection(settings)?)
         .max_rooms(settings.limits.max_rooms.0)
         .max_sessions(settings.limits.max_sessions.0)
+        .session_ttl(settings.sessions.ttl.0)
+        .session_ring(settings.sessions.ring_records.0, settings.sessions.ring_bytes.0)
         .room_options("*", room(&settings.room_defaults));
     let hub = match session_rate(&settings.limits) {
         Some(rate) => hub.session_rate(rate),
+        None => hub,
+    };
+    let hub = match settings.sessions.node.0 {
+        Some(node) => hub.node(node.0),
         None => hub,
     };
     let hub = settings.rooms.iter().fold(hub, |hub, (pattern, rooms)| hub.room_options(pattern, room(rooms)));

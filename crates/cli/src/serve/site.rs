@@ -42,7 +42,9 @@ impl Current {
             .service(guards)
             .max_post_bytes(settings.guards.max_post_bytes.0)
             .heartbeat(settings.keepalive.heartbeat.0)
-            .max_stream_age(settings.keepalive.max_stream_age.0);
+            .max_stream_age(settings.keepalive.max_stream_age.0)
+            .max_stream_bytes(settings.sessions.max_stream_bytes.0)
+            .max_poll_wait(settings.sessions.max_poll_wait.0);
         Ok(Self { hub: service, metrics: settings.status.metrics.0, page: settings.status.page.0 })
     }
 

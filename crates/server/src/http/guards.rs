@@ -186,9 +186,9 @@ pub(super) fn retry_after(refusal: Refusal, wait: Duration) -> Refusal {
     refusal.clone().header(RETRY_AFTER, HeaderValue::from(seconds.max(1))).unwrap_or(refusal)
 }
 
-/// The header that tells whose page asks, for the response.
+/// The header that tells whose page asks, copied for the response.
 pub(super) fn origin_of(request: &Parts) -> Option<HeaderValue> {
-    request.headers.get(ORIGIN).cloned()
+    request.headers.get(ORIGIN).and_then(|origin| HeaderValue::from_bytes(origin.as_bytes()).ok())
 }
 
 #[cfg(test)]

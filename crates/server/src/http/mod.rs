@@ -1,5 +1,6 @@
 //! HTTP: what requests have to pass, and what answers them.
 
+mod answered;
 mod authorize;
 #[cfg(feature = "axum")]
 mod axum;

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::{
     Body,
+    answered::Answered,
     authorize::{Grant, refusal},
     collect::{collect, malformed},
     guards::{Turned, of, retry_after},
@@ -38,20 +39,23 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Inner {
     /// A GET or HEAD that asks for no WebSocket.
-    pub(super) async fn read_room(&self, request: &Parts, name: RoomName) -> Result<Response<Body>, Turned> {
+    pub(super) fn read_room(&self, request: &Parts, name: &RoomName) -> Result<Answered, Turned> {
         let start = query::start(request)?;
-        let wait = query::wait(request)?;
+        let wait = query::wait(request)?.min(self.max_poll_wait);
         if query::wants_event_stream(&request.headers) {
-            return self.event_stream(request, &name, start);
+            return self.event_stream(request, name, start).map(Answered::Now);
         }
         if request.method == Method::HEAD {
-            let position = self.with_room(&name, |room| Ok(room.position()))?;
-            return Ok(polled(StatusCode::OK, Body::empty(), position));
+            let position = self.with_room(name, |room| Ok(room.position()))?;
+            return Ok(polled(StatusCode::OK, Body::empty(), position).into());
         }
-        let reader = self.with_room(&name, |room| room.reader(start, Encoding::EventStream, false))?;
-        let answer = poll(reader, wait, &self.hub).await;
-        let status = if answer.blocks.is_empty() { StatusCode::NO_CONTENT } else { StatusCode::OK };
-        Ok(polled(status, Body::blocks(answer.blocks), answer.position))
+        let reader = self.with_room(name, |room| room.reader(start, Encoding::EventStream, false))?;
+        let hub = self.hub.clone();
+        Ok(Answered::later(async move {
+            let answer = poll(reader, wait, &hub).await;
+            let status = if answer.blocks.is_empty() { StatusCode::NO_CONTENT } else { StatusCode::OK };
+            polled(status, Body::blocks(answer.blocks), answer.position)
+        }))
     }
 
     fn event_stream(&self, request: &Parts, name: &RoomName, start: Start) -> Result<Response<Body>, Turned> {

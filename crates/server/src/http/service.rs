@@ -12,7 +12,7 @@ use std::{
 
 use bowline_core::session::SUBPROTOCOL;
 use http::{
-    HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{ALLOW, CONNECTION},
     request::Parts,
 };
@@ -23,6 +23,7 @@ use tracing::Instrument as _;
 
 use super::{
     Body, Guards, RequestExt as _,
+    answered::Answered,
     authorize::refusal,
     bodies::Bodies,
     cors::{self, Cors},
@@ -202,13 +203,15 @@ impl Inner {
     }
 
     async fn respond<B: HttpBody>(&self, parts: Parts, body: B, upgrade: OnUpgrade) -> Response<Body> {
-        let origin = origin_of(&parts);
-        let (asked, uri) = (Asked::of(&parts), parts.uri.clone());
-        let (mut response, is_foreign) = match self.answer(parts, body, upgrade).await {
-            Ok(response) => (response, false),
+        // Copies, so that a poll that is held doesn't hold the request.
+        let (origin, path) = (origin_of(&parts), Box::<str>::from(parts.uri.path()));
+        let asked = Asked::of(&parts);
+        let answered = Box::pin(self.answer(parts, body, upgrade)).await;
+        let (mut response, is_foreign) = match answered {
+            Ok(answered) => (answered.response().await, false),
             Err(turned) => {
                 self.hub.metrics().handles.refused.of(turned.reason).increment(1);
-                asked.tell(&turned, &uri, origin.as_ref());
+                asked.tell(&turned, &path, origin.as_ref());
                 (asked.turned(turned.refusal), turned.reason == Refused::Origin)
             }
         };
@@ -225,12 +228,12 @@ impl Inner {
         response
     }
 
-    async fn answer<B: HttpBody>(&self, parts: Parts, body: B, upgrade: OnUpgrade) -> Result<Response<Body>, Turned> {
+    async fn answer<B: HttpBody>(&self, parts: Parts, body: B, upgrade: OnUpgrade) -> Result<Answered, Turned> {
         self.guards.check(&parts)?;
         let path = parts.uri.path().strip_prefix(&*self.mount).ok_or_else(not_found)?;
         let route = Route::parse(path)?;
         if parts.method == Method::OPTIONS {
-            return Ok(options(&parts, &route));
+            return Ok(options(&parts, &route).into());
         }
         let ask = Ask::of(&parts)?;
         // A session that there is goes on until it is told of its end.
@@ -245,24 +248,20 @@ impl Inner {
         parts.extensions.extend(std::mem::take(&mut grant.extensions));
         match route {
             Route::Session if let Some(named) = named => self.carry(parts, body, named, grant).await,
-            Route::Session => self.open_session(parts, ask, upgrade, grant),
+            Route::Session => self.open_session(parts, ask, upgrade, grant).map(Answered::Now),
             Route::WebSocket if ask.is_some() && query::offers(&parts.headers, SUBPROTOCOL) => {
-                self.open_session(parts, ask, upgrade, grant)
+                self.open_session(parts, ask, upgrade, grant).map(Answered::Now)
             }
-            Route::WebSocket => self.open_web_socket(parts, ask, upgrade, grant),
+            Route::WebSocket => self.open_web_socket(parts, ask, upgrade, grant).map(Answered::Now),
             Route::Room(name) if parts.method != Method::POST && !grant.rights.may_join(&name) => {
                 Err(forbidden("You may not join this room.\n"))
             }
-            Route::Room(name) if ask.is_some() => self.open_room(parts, ask, upgrade, grant, &name),
-            Route::Room(name) => {
-                let mut response = if parts.method == Method::POST {
-                    self.publish(&parts, body, name, &grant).await?
-                } else {
-                    self.read_room(&parts, name).await?
-                };
-                response.headers_mut().extend(grant.headers);
-                Ok(response)
+            Route::Room(name) if ask.is_some() => self.open_room(parts, ask, upgrade, grant, &name).map(Answered::Now),
+            Route::Room(name) if parts.method == Method::POST => {
+                let published = self.publish(&parts, body, name, &grant).await?;
+                Ok(Answered::Now(published).with(grant.headers))
             }
+            Route::Room(name) => Ok(self.read_room(&parts, &name)?.with(grant.headers)),
         }
     }
 }
@@ -284,11 +283,11 @@ impl Asked {
     }
 
     /// For the log. Without the query, where a ticket may be.
-    fn tell(self, turned: &Turned, uri: &Uri, origin: Option<&HeaderValue>) {
+    fn tell(self, turned: &Turned, path: &str, origin: Option<&HeaderValue>) {
         tracing::debug!(
             reason = turned.reason.as_str(),
             status = turned.refusal.status().as_u16(),
-            path = %Untrusted(uri.path()),
+            path = %Untrusted(path),
             origin = origin.and_then(|origin| origin.to_str().ok()).map(|origin| display(Untrusted(origin))),
             peer = self.connection.map(|connection| display(connection.peer())),
             "a request was refused"

@@ -18,6 +18,7 @@ use http_body::Body as HttpBody;
 
 use super::{
     Body,
+    answered::Answered,
     authorize::{Grant, refusal},
     collect::{collect, malformed},
     guards::{Turned, of, retry_after},
@@ -100,24 +101,23 @@ impl Inner {
         body: B,
         named: Named,
         mut grant: Grant,
-    ) -> Result<Response<Body>, Turned> {
+    ) -> Result<Answered, Turned> {
         let headers = std::mem::take(&mut grant.headers);
-        let mut response = match (&parts.method, named) {
+        let answered = match (&parts.method, named) {
             (&Method::POST, Named::Known(secret)) => {
                 let session = self.session(secret.as_ref(), &grant)?;
-                self.post(&parts, body, &session, &grant).await?
+                self.post(&parts, body, &session, &grant).await?.into()
             }
             (&Method::DELETE, Named::Known(secret)) => {
                 self.session(secret.as_ref(), &grant)?.close_by_peer();
-                empty(StatusCode::NO_CONTENT)
+                empty(StatusCode::NO_CONTENT).into()
             }
             (&Method::POST | &Method::DELETE, Named::New) => {
                 return Err(malformed("A session is opened by GET, and this request is about one that there is.\n"));
             }
-            (_, named) => self.read(parts, named, grant).await?,
+            (_, named) => self.read(parts, named, grant)?,
         };
-        response.headers_mut().extend(headers);
-        Ok(response)
+        Ok(answered.with(headers))
     }
 
     /// The session, if there is one with this secret, and it is the client's: which of both it isn't, nobody is told
@@ -128,7 +128,7 @@ impl Inner {
     }
 
     /// A GET: it attaches a carrier.
-    async fn read(&self, mut parts: Parts, named: Named, grant: Grant) -> Result<Response<Body>, Turned> {
+    fn read(&self, mut parts: Parts, named: Named, grant: Grant) -> Result<Answered, Turned> {
         let wait = query::wait(&parts)?.min(self.max_poll_wait);
         let is_comet = query::wants_event_stream(&parts.headers);
         let is_new = matches!(named, Named::New);
@@ -157,25 +157,13 @@ impl Inner {
             let sitting = Sitting::new(session, carrier, Transport::SessionComet);
             let open = open_event(Open { heartbeat: Some(self.pace.heartbeat), ..open });
             let comet = Comet::new(sitting, &open, self.pace, self.max_stream_bytes);
-            return Ok(events(StatusCode::OK, Body::comet(comet)));
+            return Ok(events(StatusCode::OK, Body::comet(comet)).into());
         }
         let transport = if wait.is_zero() { Transport::SessionPoll } else { Transport::SessionLongPoll };
         let sitting = Sitting::new(session, carrier, transport);
         // Who has no session yet has nothing but its secret to wait for.
-        let polled = poll_session(sitting, if is_new { Duration::ZERO } else { wait }).await;
-        Ok(match polled {
-            Polled::Events(mut blocks) => {
-                blocks.push_front(open_event(open).into());
-                events(StatusCode::OK, Body::blocks(blocks.into()))
-            }
-            Polled::Nothing if is_new => events(StatusCode::OK, open_event(open).into()),
-            Polled::Nothing => empty(StatusCode::NO_CONTENT),
-            Polled::Superseded => {
-                let mut response = empty(StatusCode::NO_CONTENT);
-                response.headers_mut().insert(CARRIER_HEADER, HeaderValue::from_static("superseded"));
-                response
-            }
-        })
+        let wait = if is_new { Duration::ZERO } else { wait };
+        Ok(Answered::later(async move { polled(poll_session(sitting, wait).await, open, is_new) }))
     }
 
     /// A POST: its records are taken.
@@ -228,6 +216,22 @@ impl Inner {
 pub(super) fn unknown() -> Turned {
     let text = "There is no such session. Open a new one, with \"Bowline-Session: new\".\n";
     Turned::new(Refused::Session, refusal(StatusCode::NOT_FOUND, text))
+}
+
+fn polled(polled: Polled, open: Open, is_new: bool) -> Response<Body> {
+    match polled {
+        Polled::Events(mut blocks) => {
+            blocks.push_front(open_event(open).into());
+            events(StatusCode::OK, Body::blocks(blocks.into()))
+        }
+        Polled::Nothing if is_new => events(StatusCode::OK, open_event(open).into()),
+        Polled::Nothing => empty(StatusCode::NO_CONTENT),
+        Polled::Superseded => {
+            let mut response = empty(StatusCode::NO_CONTENT);
+            response.headers_mut().insert(CARRIER_HEADER, HeaderValue::from_static("superseded"));
+            response
+        }
+    }
 }
 
 fn open_event(open: Open) -> Vec<u8> {

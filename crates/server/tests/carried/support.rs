@@ -326,6 +326,11 @@ pub(crate) async fn next(socket: &mut WebSocket) -> String {
     }
 }
 
+/// Does the rest of the closing handshake, once the server's Close has come.
+pub(crate) async fn answer_close(socket: &mut WebSocket) {
+    while let Some(Ok(_)) = timeout(PATIENCE, socket.next()).await.expect("it ends in time") {}
+}
+
 pub(crate) async fn send(socket: &mut WebSocket, text: &str) {
     socket.send(Message::text(text)).await.unwrap();
 }

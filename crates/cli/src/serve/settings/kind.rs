@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bowline_core::session::Node;
 use bowline_server::http::Origin;
 use bowline_server::room::SlowConsumer;
 
@@ -243,6 +244,23 @@ impl Single for OriginText {
     }
 }
 
+/// What a process is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NodeName(pub(crate) Node);
+
+impl Single for NodeName {
+    const NAME: &'static str = "NAME";
+    const FORM: Form = Form::Text;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| "write 1 to 16 characters of A-Z a-z 0-9 _ -".to_owned())
+    }
+
+    fn show(&self) -> String {
+        quoted(self.0.as_str())
+    }
+}
+
 /// A file; none if it is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct File(pub(crate) PathBuf);
@@ -343,6 +361,8 @@ mod tests {
         round_trip::<List<OriginText>>(&[]);
         round_trip::<List<OriginText>>(&["https://example.com"]);
         round_trip::<File>(&[""]);
+        round_trip::<Auto<NodeName>>(&["node-7"]);
+        round_trip::<Auto<NodeName>>(&["auto"]);
     }
 
     #[test]
@@ -363,6 +383,7 @@ mod tests {
         assert_says::<Switch>("yes", "true or false");
         assert_says::<Address>("80", "127.0.0.1:9001");
         assert_says::<OriginText>("example.com", "https://example.com");
+        assert_says::<Auto<NodeName>>("a.b", "A-Z a-z 0-9 _ -; or `auto`");
         assert_says::<Slow>("keep", "skip-to-oldest");
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bowline_core::Limits;
 
-use self::kind::{Bounded, File, Form, Kind, List, OrOff, OrZero, Size, Slow, Switch};
+use self::kind::{Bounded, File, Form, Kind, List, NodeName, OrOff, OrZero, Size, Slow, Switch};
 pub(crate) use self::{
     file::ConfigFile,
     flags::ServeArgs,
@@ -182,6 +182,22 @@ settings! {
         max_stream_age ("max-stream-age"): Bounded = kind::Time(Duration::from_secs(3600));
     }
 
+    /// Sessions that go from carrier to carrier (`bowline.v1`).
+    sessions: Sessions as "Sessions" {
+        /// How long a session is kept without a carrier
+        ttl ("session-ttl"): Bounded = kind::Time(Duration::from_secs(60));
+        /// Most records that are kept of a session each way, until they are acknowledged or received; past it the sender waits
+        ring_records ("session-ring-records"): Count<1> = Count(1_024);
+        /// Most bytes of payload that are kept so; one message always fits
+        ring_bytes ("session-ring-bytes"): Size = Size(256 << 10);
+        /// What this process is called in the secrets of its sessions, for a router in front; auto is random
+        node ("node"): Auto<NodeName> = Auto(None);
+        /// End a stream that carries a session after so many bytes; its client attaches another at once
+        max_stream_bytes ("max-stream-bytes"): Size = Size(16 << 20);
+        /// Hold a poll no longer than this, whatever its client asks for; at most 25s
+        max_poll_wait ("max-poll-wait"): Bounded = kind::Time(Duration::from_secs(25));
+    }
+
     /// Compression.
     deflate: Deflating as "Compression" {
         /// Compress with permessage-deflate where the client offers it
@@ -245,7 +261,8 @@ pub(crate) const ROOM_DEFAULTS: &str = "room_defaults";
 impl Setting {
     /// Whether SIGHUP puts a new value in force; others need a restart.
     pub(crate) fn reloads(&self) -> bool {
-        matches!(self.table, "guards" | "status" | "drain") || matches!(self.key, "heartbeat" | "max_stream_age")
+        matches!(self.table, "guards" | "status" | "drain")
+            || matches!(self.key, "heartbeat" | "max_stream_age" | "max_stream_bytes" | "max_poll_wait")
     }
 
     /// As the file has it.

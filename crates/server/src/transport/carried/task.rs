@@ -102,7 +102,8 @@ impl Work {
         if let Some(ended) = carried.ended() {
             return over(wire, ended);
         }
-        if wire.wake_writers(&shared.handler_waker) {
+        let has_closed = carried.closed_by_peer().is_some();
+        if wire.wake_writers(&shared.handler_waker) || has_closed && self.hand_over(shared, wire) {
             return Turn::Handler;
         }
         match self.receive(shared, wire, cx) {
@@ -174,7 +175,8 @@ impl Work {
                 true
             }
             Due::Over => {
-                wire.ended.get_or_insert_with(|| Box::new(Ended::new(false, false, None)));
+                let frame = carried.closed_by_peer().cloned();
+                wire.ended.get_or_insert_with(|| Box::new(Ended::new(frame.is_some(), false, frame)));
                 if let Some(socket) = carried_socket(wire) {
                     socket.close(CloseFrame::from(CloseCode::NORMAL_CLOSURE));
                 }
@@ -219,13 +221,24 @@ impl Work {
         Turn::Again
     }
 
+    /// There is something to be received: wakes who waits for it, unless that is the handler. Whether it is.
+    fn hand_over(&self, shared: &Shared, wire: &mut Wire) -> bool {
+        if !std::mem::take(&mut wire.is_receiving) || self.run.is_over() {
+            return false;
+        }
+        match &wire.receiver {
+            Some(receiver) if !receiver.will_wake(&shared.handler_waker) => {
+                receiver.wake_by_ref();
+                false
+            }
+            _ => true,
+        }
+    }
+
     /// A message waits to be received.
     fn on_message(&mut self, shared: &Shared, wire: &mut Wire, len: usize, cx: &mut Context<'_>) -> Option<Turn> {
-        if std::mem::take(&mut wire.is_receiving) && !self.run.is_over() {
-            match &wire.receiver {
-                Some(receiver) if !receiver.will_wake(&shared.handler_waker) => receiver.wake_by_ref(),
-                _ => return Some(Turn::Handler),
-            }
+        if self.hand_over(shared, wire) {
+            return Some(Turn::Handler);
         }
         let has_place = wire.has_place(len, shared.hub.config().session_ring);
         let carried = wire.link.carried()?;
