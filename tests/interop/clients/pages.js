@@ -25,7 +25,8 @@ async function site() {
 
 // A second server, which lets pages of `origin` in.
 async function letting(origin) {
-  const child = spawn(process.env.BOWLINE, ['serve', '--listen', '127.0.0.1:0', '--room-history', '10', '--allow-origin', origin], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const flags = ['--listen', '127.0.0.1:0', '--room-history', '10', '--drain-window', '1s', '--drain-deadline', '3s', '--allow-origin', origin];
+  const child = spawn(process.env.BOWLINE, ['serve', ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = await once(readline.createInterface(child.stdout), 'line');
   const [, address] = /listening on (?:\w+:\/\/)?([\d.:]+)/.exec(line);
   return { url: `http://${address}`, end: async () => child.kill() && equal((await once(child, 'exit'))[0], 0, 'its exit code') };

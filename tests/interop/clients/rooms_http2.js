@@ -11,6 +11,7 @@ const MANY = 500;
 async function echoes() {
   const session = await connect(url);
   const socket = await dial(session, `${url}/echo`);
+  equal(socket.answer['sec-websocket-accept'], undefined, 'Sec-WebSocket-Accept');
   for (const message of ['', 'x', textOf(70000), bytesOf(1 << 20), 'κόσμε, 世界, 🪢']) {
     socket.send(message);
     equal(await socket.next(), message, 'the echo');
