@@ -8,6 +8,7 @@ mod ends;
 mod events;
 mod gaps;
 mod handlers;
+mod logs;
 mod lost;
 mod names;
 mod peer;
