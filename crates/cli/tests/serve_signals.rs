@@ -155,8 +155,8 @@ async fn sighup_reads_the_certificate_again() {
     assert!(dial(&server.address, &old).await.is_err(), "it is no longer shown");
     // Open connections go on.
     for client in [&mut before, &mut after] {
-        soon(futures_util::SinkExt::send(client, Message::text("a"))).await.expect("sent");
-        let answer = soon(futures_util::StreamExt::next(client)).await.expect("open").expect("received");
+        soon(client.send(Message::text("a"))).await.expect("sent");
+        let answer = soon(client.next()).await.expect("open").expect("received");
         assert_eq!(answer, Message::text("a"));
     }
 }

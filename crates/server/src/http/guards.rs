@@ -102,7 +102,7 @@ impl Guards {
         self
     }
 
-    /// The rate of publications by POST from one address (one /64 of IPv6); past it they are answered 429, from
+    /// The rate of POSTs, of publications and of a session's records, from one address (one /64 of IPv6); past it they are answered 429, from
     /// `Content-Length` alone where that tells. None by default: behind a proxy all clients have one address, unless
     /// [`trust_forwarded`](Self::trust_forwarded) tells them apart. At most 65,536 addresses are watched at a time, in 6 MiB;
     /// past that a new one is refused.

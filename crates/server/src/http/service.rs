@@ -31,7 +31,7 @@ use super::{
     query,
     room::forbidden,
     route::{Route, not_found},
-    session::Named,
+    session::{self, Named},
     upgrade::Ask,
 };
 use crate::{
@@ -234,7 +234,8 @@ impl Inner {
         response
     }
 
-    async fn answer<B: HttpBody>(&self, parts: Parts, body: B, upgrade: OnUpgrade) -> Result<Answer, Turned> {
+    async fn answer<B: HttpBody>(&self, mut parts: Parts, body: B, upgrade: OnUpgrade) -> Result<Answer, Turned> {
+        session::redact(&mut parts.headers);
         self.guards.check(&parts)?;
         let path = parts.uri.path().strip_prefix(&*self.mount).ok_or_else(not_found)?;
         let route = Route::parse(path)?;

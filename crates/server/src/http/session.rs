@@ -11,7 +11,7 @@ use bowline_core::{
 };
 use http::{
     HeaderMap, HeaderValue, Method, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
+    header::{CACHE_CONTROL, CONTENT_TYPE, SEC_WEBSOCKET_PROTOCOL},
     request::Parts,
 };
 use http_body::Body as HttpBody;
@@ -59,6 +59,15 @@ impl Named {
         check_version(&request.headers)?;
         // What is no secret is answered as one that nobody has.
         Ok(if name == "new" { Self::New } else { Self::Known(name.parse().ok()) })
+    }
+}
+
+/// What may give the right to a session isn't shown where the headers are, by an application's `{:?}` for example.
+pub(super) fn redact(headers: &mut HeaderMap) {
+    for (name, value) in headers {
+        if *name == SESSION_HEADER || *name == SEC_WEBSOCKET_PROTOCOL {
+            value.set_sensitive(true);
+        }
     }
 }
 

@@ -44,6 +44,17 @@ use crate::{
 
 /// A client, as its handler sees it: messages come in order and go in order until the session ends.
 ///
+/// What carries it is no matter: a raw WebSocket; or, for a client that speaks
+/// [the session protocol](bowline_core::session::protocol), a WebSocket, Comet, long polling or polling, one after the other.
+/// What follows is said of a connection; where a session goes from carrier to carrier, its own task does the same, and:
+///
+/// - It ends [`session_ttl`](crate::hub::HubBuilder::session_ttl) after its last carrier, with
+///   [`Timeout::Carrier`](bowline_core::error::Timeout::Carrier); or where the client says so, or this end.
+/// - [`send`](Self::send) waits while as much is kept as may be that the client has not acknowledged
+///   ([`session_ring`](crate::hub::HubBuilder::session_ring)), and [`flush`](Self::flush) until a carrier was given all.
+/// - As much may wait for a handler that does something else. What a client asks of rooms is done as it arrives, though messages
+///   before it wait; joining and leaving by the handler is told to the client, too.
+///
 /// The connection's task runs the handler, writes what is sent and what is published in the rooms joined, answers Pings
 /// and keeps the time, also while the handler waits for something else. It must not block, though: then all of that waits.
 ///
@@ -134,7 +145,7 @@ impl Session {
         Poll::Pending
     }
 
-    /// Sends a message: waits until there is room for it (`max_write_buffer`), and leaves it to the connection's task,
+    /// Sends a message: waits until there is room for it (`max_write_buffer`, or `session_ring`), and leaves it to the task,
     /// which writes it as soon as the handler waits; so the answers to what one read brought leave in one write.
     ///
     /// # Errors

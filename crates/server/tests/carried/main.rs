@@ -9,6 +9,7 @@ mod ends;
 mod events;
 mod gaps;
 mod handlers;
+mod logs;
 mod lost;
 mod names;
 mod peer;
