@@ -10,6 +10,7 @@ mod keep_latest;
 mod life;
 mod model;
 mod presence;
+mod resume;
 
 use std::{sync::Arc, time::Instant};
 
