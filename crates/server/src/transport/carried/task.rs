@@ -72,7 +72,8 @@ impl CarriedTask {
         shared.signal.raise(HANDLER | CARRIER);
         let io_waker = Waker::from(Arc::new(IoWaker(Arc::clone(&shared.signal))));
         let config = shared.hub.config();
-        let times = Times { ttl: config.session_ttl, patience: config.connection.get_limits().get_write_timeout() };
+        let patience = config.connection.get_limits().get_write_timeout();
+        let times = Times { ttl: config.session_ttl, patience, flush: config.flush_timeout };
         let run = Run::new(handler, span);
         let work = Work {
             run,
@@ -142,6 +143,11 @@ impl Work {
             let before = outbox.bytes();
             self.has_direct = !carried.send_from(&mut outbox);
             shared.hub.metrics().handles.outbox_bytes.sub((before - outbox.bytes()) as u64);
+        }
+        // As a rule the handler has received all by then, and with the end of that the close was answered.
+        let is_done = self.run.is_over() || self.run.close.is_some() || carried.is_close_overdue(self.times);
+        if !self.has_direct && is_done && carried.answer_close() {
+            carried.note_rooms(shared);
         }
         if !self.has_direct
             && !carried.is_closing()
