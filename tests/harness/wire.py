@@ -9,6 +9,7 @@ from .part import ROOT, Part, Skip, check_lines
 AUTOBAHN = ROOT / "tests" / "autobahn"
 INTEROP = ROOT / "tests" / "interop" / "run"
 ROOMS = ROOT / "tests" / "interop" / "rooms"
+SESSIONS = ROOT / "tests" / "interop" / "sessions"
 PROXIES = ROOT / "tests" / "interop" / "proxies" / "run"
 
 
@@ -50,27 +51,47 @@ def browser(part: Part) -> None:
 def rooms(part: Part) -> None:
     """Clients of others in the rooms of `bowline serve`."""
     binary = bowline(part) / "bowline"
-    peers, env = ["websockets", "broadcast"], {}
-    try:
-        tools.program("curl", "curl")
-        peers.append("curl")
-    except Skip as skip:
-        part.skip(f"curl: {skip}")
-    try:
-        node, modules = tools.node()
-        env = {"NODE": str(node), "NODE_PATH": str(modules)}
-        peers += ["ws", "eventsource", "http2"]
-        env["CHROMIUM"] = str(tools.chromium())
-        peers.append("chromium")
-    except Skip as skip:
-        missing = [peer for peer in ("ws", "eventsource", "http2", "chromium") if peer not in peers]
-        part.skip(f"{', '.join(missing)}: {skip}", count=len(missing))
+    peers, env = clients(part, python=["websockets", "broadcast"], node=["ws", "eventsource", "http2"])
     run_peers(part, binary, peers, env, ROOMS)
 
 
 def proxies(part: Part) -> None:
     """`bowline serve` behind nginx and HAProxy."""
     binary = bowline(part) / "bowline"
+    run_peers(part, binary, proxies_there(part), {}, PROXIES)
+
+
+def sessions(part: Part) -> None:
+    """Clients of others in resumable sessions of `bowline serve`, alone and behind nginx and HAProxy."""
+    binary = bowline(part) / "bowline"
+    peers, env = clients(part, python=["websockets"], node=["ws", "fetch", "http2"])
+    # Behind proxies it is node that asks.
+    behind = proxies_there(part) if env else []
+    run_peers(part, binary, [*peers, *behind], env, SESSIONS)
+
+
+def clients(part: Part, python: list[str], node: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Those peers that can run here, curl and Chromium among them, and their environment; what can't is skipped."""
+    peers, env = list(python), {}
+    try:
+        tools.program("curl", "curl")
+        peers.append("curl")
+    except Skip as skip:
+        part.skip(f"curl: {skip}")
+    try:
+        runtime, modules = tools.node()
+        env = {"NODE": str(runtime), "NODE_PATH": str(modules)}
+        peers += node
+        env["CHROMIUM"] = str(tools.chromium())
+        peers.append("chromium")
+    except Skip as skip:
+        missing = [peer for peer in (*node, "chromium") if peer not in peers]
+        part.skip(f"{', '.join(missing)}: {skip}", count=len(missing))
+    return peers, env
+
+
+def proxies_there(part: Part) -> list[str]:
+    """Those proxies that can run here; what can't is skipped."""
     there = []
     for name, ways in {"nginx": ["nginx"], "haproxy": ["haproxy", "haproxy-h2"]}.items():
         try:
@@ -78,7 +99,7 @@ def proxies(part: Part) -> None:
             there += ways
         except Skip as skip:
             part.skip(f"{', '.join(ways)}: {skip}", count=len(ways))
-    run_peers(part, binary, there, {}, PROXIES)
+    return there
 
 
 def run_peers(part: Part, binary: Path, peers: list[str], env: dict[str, str], script: Path = INTEROP) -> None:

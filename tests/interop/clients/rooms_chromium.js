@@ -3,34 +3,12 @@
 'use strict';
 
 const fs = require('node:fs');
-const http = require('node:http');
 const path = require('node:path');
-const { spawn } = require('node:child_process');
-const { once } = require('node:events');
-const readline = require('node:readline');
-const { chromium } = require('playwright-core');
 const { url, pid, check, equal } = require('./checks.js');
+const { launch, letting, site } = require('./pages.js');
 const { relay } = require('./relay.js');
 
-// No sandbox, since it doesn't start as root; nothing that looks for a network in the background.
-const FLAGS =
-  '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
 const PICTURES = path.join(__dirname, '..', '..', '.cache', 'rooms');
-
-// A site that is not the server's.
-async function site() {
-  const server = http.createServer((_, response) => response.setHeader('content-type', 'text/html').end('<title>elsewhere</title>'));
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { origin: `http://127.0.0.1:${server.address().port}`, close: () => server.close() || server.closeAllConnections() };
-}
-
-// A second server, which lets pages of `origin` in.
-async function letting(origin) {
-  const child = spawn(process.env.BOWLINE, ['serve', '--listen', '127.0.0.1:0', '--room-history', '10', '--allow-origin', origin], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = await once(readline.createInterface(child.stdout), 'line');
-  const [, address] = /listening on (?:\w+:\/\/)?([\d.:]+)/.exec(line);
-  return { url: `http://${address}`, end: async () => child.kill() && equal((await once(child, 'exit'))[0], 0, 'its exit code') };
-}
 
 // What follows runs in a page, and returns what the page may see.
 const inPage = {
@@ -194,7 +172,7 @@ async function drained(tab) {
 
 async function main() {
   fs.mkdirSync(PICTURES, { recursive: true });
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS.split(' ') });
+  const browser = await launch();
   const elsewhere = await site();
   try {
     for (const scheme of ['light', 'dark']) await check(`the page at /, ${scheme}`, () => page(browser, scheme));

@@ -1,59 +1,17 @@
 // WebSockets over HTTP/2 (RFC 8441) with Node's `http2`, whose streams `ws` reads and writes frames on: `URL PID`.
 'use strict';
 
-const http2 = require('node:http2');
 const { once } = require('node:events');
-const { Receiver, Sender } = require('ws');
+const WebSocketOverHttp1 = require('ws');
 const { url, pid, check, equal, textOf, bytesOf } = require('./checks.js');
+const { ask, connect, dial } = require('./http2.js');
 
 const MANY = 500;
 
-async function connect() {
-  const session = http2.connect(url);
-  session.on('error', () => {});
-  const [settings] = await once(session, 'remoteSettings');
-  equal(settings.enableConnectProtocol, true, 'SETTINGS_ENABLE_CONNECT_PROTOCOL');
-  return session;
-}
-
-function ask(session, path, headers = {}) {
-  const { host } = new URL(url);
-  const stream = session.request(
-    { ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':authority': host, ':path': path, 'sec-websocket-version': '13', ...headers },
-    { endStream: false },
-  );
-  stream.on('error', () => {});
-  return stream;
-}
-
-// A WebSocket on a stream of its own: `ws` does the framing, the rest is the client's.
-async function dial(session, path) {
-  const stream = ask(session, path);
-  const [headers] = await once(stream, 'response');
-  equal(headers[':status'], 200, 'the status');
-  equal(headers['sec-websocket-accept'], undefined, 'Sec-WebSocket-Accept');
-  const socket = { stream, inbox: [], wake: () => {} };
-  const receiver = new Receiver({ isServer: false, maxPayload: 0 });
-  const sender = new Sender(stream);
-  receiver.on('message', (data, binary) => socket.inbox.push(binary ? data : data.toString()) && socket.wake());
-  receiver.on('ping', (data) => sender.pong(data, true));
-  receiver.on('pong', (data) => socket.inbox.push(data) && socket.wake());
-  socket.closed = new Promise((resolve) => receiver.on('conclude', (code, reason) => resolve({ code, reason: reason.toString() })));
-  stream.pipe(receiver);
-  const done = () => {};
-  socket.send = (data) => sender.send(data, { binary: typeof data !== 'string', mask: true, fin: true }, done);
-  socket.ping = (data) => sender.ping(data, true, done);
-  socket.close = (code) => sender.close(code, 'a reason', true, done);
-  socket.next = async () => {
-    while (socket.inbox.length === 0) await new Promise((resolve) => (socket.wake = resolve));
-    return socket.inbox.shift();
-  };
-  return socket;
-}
-
 async function echoes() {
-  const session = await connect();
-  const socket = await dial(session, '/echo');
+  const session = await connect(url);
+  const socket = await dial(session, `${url}/echo`);
+  equal(socket.answer['sec-websocket-accept'], undefined, 'Sec-WebSocket-Accept');
   for (const message of ['', 'x', textOf(70000), bytesOf(1 << 20), 'κόσμε, 世界, 🪢']) {
     socket.send(message);
     equal(await socket.next(), message, 'the echo');
@@ -70,9 +28,9 @@ async function echoes() {
 }
 
 async function rooms() {
-  const session = await connect();
+  const session = await connect(url);
   const members = [];
-  for (let i = 0; i < 5; i++) members.push(await dial(session, '/rooms/h2'));
+  for (let i = 0; i < 5; i++) members.push(await dial(session, `${url}/rooms/h2`));
   for (let i = 0; i < MANY; i++) members[i % members.length].send(`${i % members.length} ${i} ${textOf(i % 300)}`);
   const seen = [];
   for (const member of members) {
@@ -91,8 +49,8 @@ async function rooms() {
 
 // A member over HTTP/2 and one over HTTP/1.1 are in the same room; a POST and a poll share the connection.
 async function besides() {
-  const session = await connect();
-  const member = await dial(session, '/rooms/besides');
+  const session = await connect(url);
+  const member = await dial(session, `${url}/rooms/besides`);
   const old = new WebSocketOverHttp1(`${url.replace('http', 'ws')}/rooms/besides`);
   await once(old, 'open');
   member.send('from the stream');
@@ -106,18 +64,17 @@ async function besides() {
   old.terminate();
   session.destroy();
 }
-const WebSocketOverHttp1 = require('ws');
 
 async function refuses(path, headers, status) {
-  const session = await connect();
-  const [answer] = await once(ask(session, path, headers), 'response');
+  const session = await connect(url);
+  const [answer] = await once(ask(session, url + path, headers), 'response');
   equal(answer[':status'], status, 'the status');
   session.destroy();
 }
 
 async function drained() {
-  const session = await connect();
-  const member = await dial(session, '/rooms/drain');
+  const session = await connect(url);
+  const member = await dial(session, `${url}/rooms/drain`);
   process.kill(pid, 'SIGTERM');
   const { code, reason } = await member.closed;
   equal(code, 1012, 'the close code');
@@ -131,8 +88,8 @@ async function main() {
   await check('HTTP/1.1 and a POST in the same room', besides);
   await check('another origin, 403', () => refuses('/rooms/h2', { origin: 'http://elsewhere.example' }, 403));
   await check("another protocol, 501 or 400", async () => {
-    const session = await connect();
-    const [answer] = await once(ask(session, '/rooms/h2', { ':protocol': 'connect-udp' }), 'response');
+    const session = await connect(url);
+    const [answer] = await once(ask(session, `${url}/rooms/h2`, { ':protocol': 'connect-udp' }), 'response');
     equal([400, 501].includes(answer[':status']), true, `whether ${answer[':status']} refuses it`);
     session.destroy();
   });

@@ -27,6 +27,11 @@ impl Arrivals {
         self.complete
     }
 
+    /// How many connections the oldest has reached that has not reached all; 0 if there is none.
+    pub(crate) fn under_way(&self) -> u64 {
+        self.under_way.front().map_or(0, |arrival| arrival.connections)
+    }
+
     /// A connection gets its `number`th publication, from 1 on, at `now`.
     pub(crate) fn count(&mut self, number: u64, now: u64, tell: &mut dyn FnMut(&Event)) {
         let Some(index) = number.checked_sub(self.complete + 1) else { return };
@@ -65,11 +70,13 @@ mod tests {
     fn a_publication_is_told_when_all_have_it() {
         let mut told = Vec::new();
         let mut tell = |event: &Event| told.push(event.clone());
-        let mut arrivals = Arrivals::default();
+        let (mut arrivals, mut waiting) = (Arrivals::default(), Vec::new());
         for (number, now) in [(1, 10), (2, 11), (1, 12)] {
             arrivals.count(number, now, &mut tell);
             arrivals.settle(2, &mut tell);
+            waiting.push(arrivals.under_way());
         }
+        assert_eq!(waiting, [1, 1, 1]);
         assert_eq!(arrivals.complete(), 1);
         assert_eq!(told, [Event::Published { publication: 1, connections: 2, first: 10, last: 12 }]);
     }

@@ -167,7 +167,8 @@ impl<'a> Crowd<'a> {
                 return Ok(());
             }
             if now >= status {
-                tell(&Event::Status { connections: self.open, pings: self.pings });
+                let arrived = self.arrivals.under_way();
+                tell(&Event::Status { connections: self.open, pings: self.pings, arrived });
                 status = now + STATUS;
             }
             open::poll(&mut self.poll, &mut events, end.min(status) - now)?;

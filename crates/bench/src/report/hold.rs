@@ -36,6 +36,8 @@ pub enum Event {
         connections: usize,
         /// Pings answered so far.
         pings: u64,
+        /// Connections that have the publication that is under way; 0 if none is.
+        arrived: u64,
     },
 }
 
@@ -62,7 +64,10 @@ impl fmt::Display for Event {
                     "publication {publication} at {connections} connections, the last {milliseconds} ms after the first"
                 )
             }
-            Self::Status { connections, pings } => write!(f, "{connections} connections, {pings} pings answered"),
+            Self::Status { connections, pings, arrived } => {
+                write!(f, "{connections} connections, {pings} pings answered")?;
+                if *arrived > 0 { write!(f, ", a publication at {arrived}") } else { Ok(()) }
+            }
         }
     }
 }

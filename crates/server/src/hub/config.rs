@@ -29,6 +29,7 @@ pub(crate) struct HubConfig {
     pub(crate) max_rooms_per_session: usize,
     pub(crate) max_sessions: usize,
     pub(crate) outbox: OutboxBounds,
+    pub(crate) flush_timeout: Duration,
     pub(crate) rate: Option<RateLimit>,
     pub(crate) gap_message: GapMessage,
     pub(crate) session_ttl: Duration,
@@ -46,6 +47,7 @@ impl Default for HubConfig {
             max_rooms_per_session: 128,
             max_sessions: 1_000_000,
             outbox: OutboxBounds { count: 1_024, bytes: 256 << 10, overflow: Overflow::DropNewest },
+            flush_timeout: Duration::from_secs(30),
             rate: None,
             gap_message: gap_as_json,
             session_ttl: Duration::from_secs(60),
@@ -142,6 +144,17 @@ impl HubBuilder {
         self
     }
 
+    /// Bounds how long a session that is to be closed may take over what it was sent and published before. Default 30 s: at
+    /// the outbox's 256 KiB, that is a client of 70 kbit/s; `write_timeout` is sooner where it takes nothing at all. Past it
+    /// the connection is dropped without a Close. A session that goes from carrier to carrier has at least its
+    /// [`session_ttl`](Self::session_ttl). Costs a timer while it runs; what it bounds is what waits for the session.
+    /// `Duration::MAX` turns it off: then a client that takes a byte now and then puts its Close off for as long as it likes.
+    #[must_use]
+    pub const fn flush_timeout(mut self, timeout: Duration) -> Self {
+        self.config.flush_timeout = timeout;
+        self
+    }
+
     /// Bounds how many messages and bytes a second a session may send. Default none: an application knows what its clients
     /// do. Past it the session is closed with 1008 and the reason `rate limit`, and the message over it is not received.
     /// Worst-case memory: 100 B a session.
@@ -188,7 +201,9 @@ impl HubBuilder {
         self
     }
 
-    /// The hub. Within a runtime of tokio it sweeps its rooms every five seconds, and lets big fan-outs yield.
+    /// The hub. Within a runtime of tokio it sweeps its rooms every five seconds, and lets big fan-outs yield. The runtime
+    /// must have its timers (`enable_time`): without them the task that sweeps panics, and what is too old goes only when
+    /// something is published, as it does without a runtime; and no session can be served.
     #[must_use]
     pub fn build(self) -> Hub {
         Hub::new(self.config)

@@ -57,10 +57,11 @@ room_options! {
     /// to the bytes.
     max_log_count: usize = 1_024;
 
-    /// Bounds the payload of the publications in the log in bytes. Default 256 KiB. Past it the oldest goes; a single
-    /// message that is larger is refused. Worst-case memory: this, and as much again for each encoding that has readers
-    /// (raw WebSocket and session, each set of deflate parameters; event stream), twice as much where the latest of each key is kept.
-    /// `usize::MAX` turns it off.
+    /// Bounds the payload of the publications in the log in bytes. Default 256 KiB. Past it the oldest goes, though never
+    /// the latest: a message that a client may send (`max_message_size`) is taken, and stands alone if need be. One that is
+    /// larger than both is refused. Worst-case memory: this or a single such message, and as much again for each encoding that
+    /// has readers (raw WebSocket and session, each set of deflate parameters, event stream), twice as much where the latest of each key
+    /// is kept. `usize::MAX` turns it off.
     max_log_bytes: usize = 256 << 10;
 
     /// Bounds how long a publication stays in the log. Default 5 min: far longer than a member may take nothing
@@ -88,7 +89,7 @@ room_options! {
     max_presence_log: usize = 1_024;
 
     /// Bounds the idempotency keys that are remembered. Default 1,024. Past it the oldest is forgotten, and a repetition
-    /// counts as new. Worst-case memory: 350 B each. 0 turns it off.
+    /// counts as new. Worst-case memory: 350 B each, and who published it. 0 turns it off.
     max_idempotency_keys: usize = 1_024;
 
     /// Bounds how long an idempotency key is remembered: as long, or until the room vanishes and its log with it

@@ -198,8 +198,8 @@ impl Session {
         .await
     }
 
-    /// Closes the session once what was sent and published to it has been written; what others send and publish from here
-    /// on doesn't reach it. [`recv`](Self::recv) gives what still comes, and then `None`. Does nothing if it is closing
+    /// Closes the session once what was sent and published to it has been written, for which it has
+    /// [`flush_timeout`](crate::hub::HubBuilder::flush_timeout); what others send and publish from here on doesn't reach it. [`recv`](Self::recv) gives what still comes, and then `None`. Does nothing if it is closing
     /// already.
     pub fn close(&self, frame: impl Into<Option<CloseFrame>>) {
         self.shared.close(frame);
@@ -325,7 +325,7 @@ impl SessionHandle {
         self.0.rooms()
     }
 
-    /// As [`Session::close`]. A client that takes little of what waits for it, and that slowly, may put its Close off for long;
+    /// As [`Session::close`]. A client that takes what waits for it slowly puts its Close off for up to `flush_timeout`;
     /// [`abort`](Self::abort) doesn't wait for it.
     pub fn close(&self, frame: impl Into<Option<CloseFrame>>) {
         self.0.close(frame);

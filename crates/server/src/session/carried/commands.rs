@@ -110,7 +110,7 @@ fn publish_in(shared: &Shared, to: u64, publish: Publish, rights: &Rights) -> Re
         publication = publication.key(key);
     }
     if let Some(key) = idempotency_key {
-        publication = publication.idempotency_key(key);
+        publication = publication.attempt_of(shared.identity.as_ref(), key);
     }
     let room = shared.hub.room(name).map_err(not_opened)?;
     let published = room.broadcast(publication).map_err(not_published)?;

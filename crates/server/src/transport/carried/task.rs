@@ -45,6 +45,8 @@ struct Work {
     has_direct: bool,
     /// What is published or sent from here on doesn't come before the close.
     is_sealed: bool,
+    /// By when what comes before the close must have found room in the ring.
+    flush_by: Option<Instant>,
     times: Times,
     /// Set where something will be due.
     timer: Option<Pin<Box<Sleep>>>,
@@ -72,7 +74,15 @@ impl CarriedTask {
         let config = shared.hub.config();
         let times = Times { ttl: config.session_ttl, patience: config.connection.get_limits().get_write_timeout() };
         let run = Run::new(handler, span);
-        let work = Work { run, has_direct: false, is_sealed: false, times, timer: None, round_trip: Duration::ZERO };
+        let work = Work {
+            run,
+            has_direct: false,
+            is_sealed: false,
+            flush_by: None,
+            times,
+            timer: None,
+            round_trip: Duration::ZERO,
+        };
         Self { shared, io_waker, work }
     }
 }
@@ -145,6 +155,10 @@ impl Work {
                 self.run.close = Some(frame);
             }
         }
+        // A client may be without a carrier for so long.
+        let allowed = shared.hub.config().flush_timeout.max(self.times.ttl);
+        let begin = || Instant::now().checked_add(allowed);
+        self.flush_by = self.run.close.as_ref().and_then(|_| self.flush_by.or_else(begin));
     }
 
     /// Nothing more comes before the close, so that nobody can put it off.
@@ -156,6 +170,10 @@ impl Work {
 
     /// Does what is due; whether the session is over by it.
     fn keep_time(&mut self, shared: &Shared, wire: &mut Wire) -> bool {
+        if self.flush_by.is_some_and(|by| by <= Instant::now()) {
+            wire.abort();
+            return true;
+        }
         let Some(carried) = wire.link.carried() else { return true };
         match carried.due(Instant::now(), self.times) {
             Due::Nothing => false,
@@ -277,8 +295,8 @@ impl Work {
 
     /// Nothing can be done before something happens, or is due.
     fn wait(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Turn {
-        let deadline = wire.link.carried().and_then(|carried| carried.deadline(self.times));
-        let Some(deadline) = deadline else {
+        let due = wire.link.carried().and_then(|carried| carried.deadline(self.times));
+        let Some(deadline) = [due, self.flush_by].into_iter().flatten().min() else {
             self.timer = None;
             return Turn::Wait;
         };
