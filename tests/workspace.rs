@@ -38,6 +38,32 @@ fn readme_names_the_default_limits() {
     assert_eq!(fields, rows.len(), "README.md has a row for each limit");
 }
 
+const LOCK: &str = include_str!("../Cargo.lock");
+const DENY: &str = include_str!("../deny.toml");
+
+/// Threats H13 and H14: `deny.toml` names the oldest versions without the advisories, and what is locked is no older. Of what
+/// it denies for good, nothing is locked.
+#[test]
+fn what_is_locked_is_not_denied() {
+    let number = |version: &str| version.split('.').map(|part| part.parse().unwrap_or(u64::MAX)).collect::<Vec<_>>();
+    let mut floors = 0;
+    for rule in DENY.lines().filter_map(|line| line.trim().strip_prefix("{ crate = \"")?.split('"').next()) {
+        let (name, oldest) = rule.split_once(":<").map_or((rule, None), |(name, oldest)| (name, Some(oldest)));
+        let head = format!("name = \"{name}\"\nversion = \"");
+        let locked: Vec<_> = LOCK.split(&*head).skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        if let Some(oldest) = oldest {
+            floors += 1;
+            assert!(
+                !locked.is_empty() && locked.iter().all(|locked| number(locked) >= number(oldest)),
+                "{name} {locked:?}"
+            );
+        } else {
+            assert!(locked.is_empty(), "{name} {locked:?}");
+        }
+    }
+    assert_eq!(floors, 2, "h2 and rustls");
+}
+
 fn bytes(number: usize) -> String {
     match number {
         mebibytes if mebibytes % (1 << 20) == 0 => format!("{} MiB", mebibytes >> 20),

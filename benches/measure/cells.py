@@ -130,4 +130,18 @@ THREADS = Table("Two threads, beside one", ["bowline", "baseline"], [
     fanout(64, 1000, 1, TWO, "threads-cpu", busy=None, unit="deliveries/s per CPU second", ratios={"baseline": 0.8}),
 ])
 
-TABLES = [ECHOES, FANOUTS, HISTORIES, SERVES, THREADS]
+def idle(name, what, server, connections, limit):
+    return Cell(name, f"{connections:,} idle sessions over {what}", ["idle", f"--connections={connections}", "--hold=30"],
+                {"bowline": server}, "bytes each", ("resident_per_connection",), limit=limit, less_is_better=True)
+
+
+SESSION = {"bowline": "session", "baseline": "bowline-serve"}
+SESSIONS = Table("A resumable session, beside a bare WebSocket of the same server", ["bowline", "baseline"], [
+    *(echo(size, connections, in_flight, 0.85, SESSION, "session")
+      for size, connections, in_flight in ((125, 64, 1), (KIB, 1000, 1), (125, 64, 16))),
+    idle("session-idle", "WebSocket", "session-idle", 19000, 4096),
+    idle("comet-idle", "Comet", "comet-idle", 5000, 12288),
+    idle("long-polling-idle", "long polling", "long-polling-idle", 5000, 12288),
+])
+
+TABLES = [ECHOES, FANOUTS, HISTORIES, SERVES, SESSIONS, THREADS]

@@ -3,7 +3,7 @@
 import os
 import shlex
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -19,10 +19,11 @@ class Server:
     scheme: str = "ws"
     path: str = "/"
     threads: int = 1
+    load: list = field(default_factory=list)  # flags for the load generator
 
 
-def bowline(subcommand, *flags, path="/", threads=1):
-    return Server([subcommand, *LOOPBACK, f"--threads={threads}", *flags], path=path, threads=threads)
+def bowline(subcommand, *flags, path="/", threads=1, **rest):
+    return Server([subcommand, *LOOPBACK, f"--threads={threads}", *flags], path=path, threads=threads, **rest)
 
 
 def peer(name, scheme="ws"):
@@ -36,6 +37,10 @@ SERVERS = {
     "bowline-broadcast-history": bowline("broadcast", "--history=100"),
     "bowline-broadcast-2": bowline("broadcast", threads=2),
     "bowline-serve": bowline("serve", path="/echo"),
+    "session": bowline("serve", path="/session", load=["--session"]),
+    "session-idle": bowline("serve", path="/session", load=["--transport=session"]),
+    "comet-idle": bowline("serve", path="/session", scheme="http", load=["--transport=comet"]),
+    "long-polling-idle": bowline("serve", path="/session", scheme="http", load=["--transport=long-polling"]),
     "bowline-serve-2": bowline("serve", path="/echo", threads=2),
     **{name: peer(name, "tcp") for name in ("raw-tokio", "raw-tokio-16k", "raw-tokio-256k", "raw-tokio-http", "raw-broadcast")},
     **{name: peer(name) for name in ("tungstenite-4k", "tungstenite", "fastwebsockets", "tokio-websockets")},

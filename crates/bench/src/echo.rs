@@ -21,10 +21,11 @@ pub(crate) fn run(plan: &EchoPlan) -> Result<EchoReport, Error> {
     let meter = Meter::new(plan.server_pid)?;
     let cycle = Cycle::new(plan)?;
     let mut poll = Poll::new().map_err(Error::io("make a poller"))?;
-    let handshake = Handshake::new(&plan.target, plan.deflate);
+    let handshake = Handshake::with(&plan.target, plan.deflate, plan.session);
     let open = Opener::new(&mut poll, &plan.target, &handshake, plan.open_timeout)?.open(0, plan.connections)?;
 
-    let mut load = Load::new(poll, open, cycle, plan.deflate.is_some());
+    let mut load = Load::new(poll, cycle, Kind { deflate: plan.deflate.is_some(), session: plan.session });
+    load.add(open);
     load.polls = Polls::new(plan.busy_poll);
     load.start(plan.in_flight);
     load.run_for(plan.warm_up)?;
@@ -55,6 +56,7 @@ pub(crate) fn run(plan: &EchoPlan) -> Result<EchoReport, Error> {
 pub(crate) struct Load {
     poll: Poll,
     connections: Vec<Connection>,
+    kind: Kind,
     cycle: Cycle,
     buffer: Vec<u8>,
     /// Whether an answer is followed by another message.
@@ -67,6 +69,13 @@ pub(crate) struct Load {
     faults: Faults,
 }
 
+/// What its connections have agreed on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Kind {
+    pub(crate) deflate: bool,
+    pub(crate) session: bool,
+}
+
 struct Connection {
     /// `None` once it is of no more use.
     socket: Option<TcpStream>,
@@ -74,10 +83,11 @@ struct Connection {
 }
 
 impl Load {
-    pub(crate) fn new(poll: Poll, open: Vec<Open>, cycle: Cycle, deflate: bool) -> Self {
-        let mut load = Self {
+    pub(crate) fn new(poll: Poll, cycle: Cycle, kind: Kind) -> Self {
+        Self {
             poll,
             connections: Vec::new(),
+            kind,
             cycle,
             buffer: vec![0; READ_BUFFER],
             sending: true,
@@ -86,16 +96,15 @@ impl Load {
             unfinished: Vec::new(),
             polls: Polls::default(),
             faults: Faults::default(),
-        };
-        load.add(open, deflate);
-        load
+        }
     }
 
     /// Takes connections on. What came with the server's answer counts as traffic, and is not expected.
-    pub(crate) fn add(&mut self, open: Vec<Open>, deflate: bool) {
+    pub(crate) fn add(&mut self, open: Vec<Open>) {
         for Open { socket, surplus } in open {
             let index = self.connections.len();
-            self.connections.push(Connection { socket: Some(socket), lane: Lane::new(deflate) });
+            let lane = Lane::new(self.kind.deflate, self.kind.session);
+            self.connections.push(Connection { socket: Some(socket), lane });
             if !surplus.is_empty() {
                 let lane = &mut self.connections[index].lane;
                 if let Err(why) = lane.receive(&surplus, &self.cycle, &mut self.faults) {

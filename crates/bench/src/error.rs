@@ -35,6 +35,13 @@ pub enum Error {
         /// Why the connection failed.
         source: io::Error,
     },
+    /// The proxy can't listen.
+    Listen {
+        /// Where it was to.
+        address: SocketAddr,
+        /// Why it can't.
+        source: io::Error,
+    },
     /// The server answered the opening handshake with another status than 101.
     Refused {
         /// The HTTP status.
@@ -44,6 +51,11 @@ pub enum Error {
     },
     /// The server's answer is not a WebSocket handshake (RFC 6455 §4.1).
     NotWebSocket {
+        /// What is wrong with the answer.
+        problem: String,
+    },
+    /// The server's answer over HTTP opens or carries no resumable session.
+    NotSession {
         /// What is wrong with the answer.
         problem: String,
     },
@@ -97,13 +109,23 @@ impl fmt::Display for Error {
                     _ => Ok(()),
                 }
             }
+            Self::Listen { address, source } => {
+                write!(f, "can't listen on {address}")?;
+                f.write_str(match source.kind() {
+                    io::ErrorKind::AddrInUse => ": it is in use; choose another port, or 0 for any free one",
+                    io::ErrorKind::AddrNotAvailable => ": that is not an address of this machine",
+                    io::ErrorKind::PermissionDenied => ": not permitted; choose a port from 1024 on",
+                    _ => "",
+                })
+            }
             Self::Refused { status, body } if body.is_empty() => {
                 write!(f, "the server refused the WebSocket with status {status}")
             }
             Self::Refused { status, body } => {
-                write!(f, "the server refused the WebSocket with status {status}: {body}")
+                write!(f, "the server refused with status {status}: {body}")
             }
             Self::NotWebSocket { problem } => write!(f, "the server does not speak WebSocket: {problem}"),
+            Self::NotSession { problem } => write!(f, "the server has no sessions at this address: {problem}"),
             Self::NoDeflate => f.write_str("the server did not accept permessage-deflate: is it switched on there?"),
             Self::Timeout { waiting_for, after } => {
                 write!(f, "waited {:.1} s for {waiting_for}, and nothing came", after.as_secs_f64())
@@ -129,12 +151,14 @@ impl std::error::Error for Error {
         match self {
             Self::UnknownHost { source, .. }
             | Self::Unreachable { source, .. }
+            | Self::Listen { source, .. }
             | Self::Server { source, .. }
             | Self::Io { source, .. } => Some(source),
             Self::Url { .. }
             | Self::Plan { .. }
             | Self::Refused { .. }
             | Self::NotWebSocket { .. }
+            | Self::NotSession { .. }
             | Self::NoDeflate
             | Self::Timeout { .. }
             | Self::NoPorts { .. }

@@ -14,12 +14,17 @@ const MAX_REASON: usize = 200;
 /// RFC 6455 §1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
+/// The subprotocol of resumable sessions.
+pub(crate) const SUBPROTOCOL: &str = "bowline.v1";
+
 /// A request, and what its answer must say.
 #[derive(Debug)]
 pub(crate) struct Handshake {
     pub(crate) request: Vec<u8>,
     accept: String,
     deflate: bool,
+    /// Whether what follows is a resumable session.
+    session: bool,
     /// A baseline's answer is not looked at: it only has to end.
     raw: bool,
 }
@@ -27,6 +32,11 @@ pub(crate) struct Handshake {
 impl Handshake {
     /// One key serves all connections of a run: what it is for, telling a WebSocket server from a cache, is done by the first.
     pub(crate) fn new(target: &Target, deflate: Option<Deflate>) -> Self {
+        Self::with(target, deflate, false)
+    }
+
+    /// As [`new`](Self::new), for a resumable session where `session` says so.
+    pub(crate) fn with(target: &Target, deflate: Option<Deflate>, session: bool) -> Self {
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
         let key = STANDARD.encode((nanos ^ u128::from(std::process::id()) << 64).to_be_bytes());
         let extensions = match deflate {
@@ -36,14 +46,15 @@ impl Handshake {
             }
             Some(Deflate::Takeover) => "Sec-WebSocket-Extensions: permessage-deflate\r\n",
         };
+        let subprotocol = if session { format!("Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n") } else { String::new() };
         let (path, host) = (target.path(), target.authority());
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{extensions}\r\n"
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{subprotocol}{extensions}\r\n"
         );
         let accept = STANDARD.encode(Sha1::new().chain_update(key.as_bytes()).chain_update(GUID).finalize());
         let raw = target.protocol() == crate::Protocol::Raw;
-        Self { request: request.into_bytes(), accept, deflate: deflate.is_some(), raw }
+        Self { request: request.into_bytes(), accept, deflate: deflate.is_some(), session, raw }
     }
 
     /// Reads an answer: its length once it is whole and says yes.
@@ -68,6 +79,9 @@ impl Handshake {
         }
         if tokens(response.headers, "sec-websocket-accept").next() != Some(&self.accept) {
             return Err(wrong("its Sec-WebSocket-Accept does not belong to the key"));
+        }
+        if self.session && tokens(response.headers, "sec-websocket-protocol").next() != Some(SUBPROTOCOL) {
+            return Err(wrong(&format!("it has no sessions at this address: it did not choose {SUBPROTOCOL}")));
         }
         let agreed = tokens(response.headers, "sec-websocket-extensions").next();
         match (self.deflate, agreed.map(|value| value.starts_with("permessage-deflate"))) {
@@ -140,6 +154,23 @@ mod tests {
             b"HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: AAAA\r\n\r\n",
         );
         assert!(other_key.unwrap_err().to_string().contains("key"));
+    }
+
+    #[test]
+    fn a_session_needs_its_subprotocol() {
+        let head = "HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: a\r\n";
+        for (session, chosen, expected) in [
+            (true, "sec-websocket-protocol: bowline.v1\r\n", true),
+            (true, "", false),
+            (true, "sec-websocket-protocol: chat\r\n", false),
+            (false, "", true),
+        ] {
+            let mut handshake = Handshake::with(&"ws://example.com/".parse().unwrap(), None, session);
+            handshake.accept = "a".into();
+            let asked = String::from_utf8_lossy(&handshake.request).contains("Sec-WebSocket-Protocol: bowline.v1\r\n");
+            let answer = handshake.answer(format!("{head}{chosen}\r\n").as_bytes());
+            assert_eq!((asked, answer.is_ok()), (session, expected), "{session} {chosen:?}: {answer:?}");
+        }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! One connection's traffic, without its socket.
 
-use crate::Faults;
 use crate::check::{Place, judge};
 use crate::cycle::Cycle;
 use crate::parser::{Control, Parser};
+use crate::{ACKNOWLEDGE_EVERY, Faults, frame};
 
 /// What a connection has sent and received, and what it is to send.
 #[derive(Debug)]
@@ -22,10 +22,31 @@ pub(crate) struct Lane {
     /// Index of the frame that is queued next.
     queued: usize,
     control: Control,
+    /// `Some` where the connection is a resumable session.
+    session: Option<Acknowledged>,
+}
+
+/// Records that have come in a session.
+#[derive(Debug, Default)]
+struct Acknowledged {
+    received: usize,
+    told: usize,
+}
+
+impl Acknowledged {
+    /// `count` more have come; what to send, if it is time to.
+    fn received(&mut self, count: usize, out: &mut Vec<u8>) {
+        self.received += count;
+        if self.received - self.told >= ACKNOWLEDGE_EVERY {
+            self.told = self.received;
+            let ack = format!("\u{1e}event: ack\ndata: {}", self.received);
+            frame::write(out, frame::TEXT, Some([0; 4]), ack.as_bytes());
+        }
+    }
 }
 
 impl Lane {
-    pub(crate) fn new(deflate: bool) -> Self {
+    pub(crate) fn new(deflate: bool, session: bool) -> Self {
         Self {
             place: Place::default(),
             incoming: 0,
@@ -36,6 +57,7 @@ impl Lane {
             unsent: 0,
             queued: 0,
             control: Control::default(),
+            session: session.then(Acknowledged::default),
         }
     }
 
@@ -60,19 +82,19 @@ impl Lane {
 
     /// What to write next; empty if nothing.
     pub(crate) fn to_write<'a>(&'a self, cycle: &'a Cycle) -> &'a [u8] {
-        if self.control.pongs.is_empty() {
+        if self.control.replies.is_empty() {
             return cycle.outgoing(self.outgoing, self.unsent);
         }
         match cycle.rest_of_frame(self.outgoing) {
-            0 => &self.control.pongs,
+            0 => &self.control.replies,
             rest => cycle.outgoing(self.outgoing, rest),
         }
     }
 
     /// So many bytes of [`to_write`](Self::to_write) are written.
     pub(crate) fn wrote(&mut self, count: usize, cycle: &Cycle) {
-        if !self.control.pongs.is_empty() && cycle.rest_of_frame(self.outgoing) == 0 {
-            self.control.pongs.drain(..count);
+        if !self.control.replies.is_empty() && cycle.rest_of_frame(self.outgoing) == 0 {
+            self.control.replies.drain(..count);
             return;
         }
         self.unsent -= count;
@@ -81,11 +103,20 @@ impl Lane {
 
     /// Whether the outgoing bytes end with a whole frame: another may be written.
     pub(crate) fn between_frames(&self, cycle: &Cycle) -> bool {
-        self.control.pongs.is_empty() && cycle.rest_of_frame(self.outgoing) == 0
+        self.control.replies.is_empty() && cycle.rest_of_frame(self.outgoing) == 0
     }
 
     /// Takes what one read brought. An error is the reason why the connection is of no more use; answers before it count.
     pub(crate) fn receive(&mut self, bytes: &[u8], cycle: &Cycle, faults: &mut Faults) -> Result<(), String> {
+        let before = self.place.outstanding;
+        self.take(bytes, cycle, faults)?;
+        if let Some(session) = &mut self.session {
+            session.received(before - self.place.outstanding, &mut self.control.replies);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, bytes: &[u8], cycle: &Cycle, faults: &mut Faults) -> Result<(), String> {
         if self.parser.is_none() {
             if self.receive_expected(bytes, cycle).is_some() {
                 return Ok(());
@@ -97,9 +128,12 @@ impl Lane {
             self.parse_from_here(cycle)?;
         }
         let Some(parser) = &mut self.parser else { return Ok(()) };
-        let place = &mut self.place;
+        let (place, in_session) = (&mut self.place, self.session.is_some());
         parser.receive(bytes, cycle.longest(), &mut self.control, |opcode, message| {
-            judge(message, opcode, cycle, place, faults);
+            // The session's own records.
+            if !(in_session && opcode == frame::TEXT) {
+                judge(message, opcode, cycle, place, faults);
+            }
         })?;
         if parser.is_empty() && !self.deflate {
             self.parser = None;
@@ -160,7 +194,7 @@ mod tests {
         let mut plan = EchoPlan::new("ws://127.0.0.1/".parse().unwrap());
         (plan.size, plan.in_flight) = (16, in_flight);
         let cycle = Cycle::new(&plan).unwrap();
-        let mut lane = Lane::new(false);
+        let mut lane = Lane::new(false, false);
         lane.queue(in_flight, &cycle);
         lane.wrote(in_flight * cycle.frame_len(0), &cycle);
         (lane, cycle)
@@ -195,6 +229,23 @@ mod tests {
         }
         assert!(lane.parser.is_none());
         assert_eq!((lane.outstanding(), faults.wrong, faults.lost + faults.doubled), (0, 1, 0), "{faults}");
+    }
+
+    #[test]
+    fn a_session_s_records_are_no_answers_and_what_comes_is_acknowledged() {
+        let (mut lane, cycle) = lane(ACKNOWLEDGE_EVERY);
+        lane.session = Some(Acknowledged::default());
+        let mut faults = Faults::default();
+        let mut open = Vec::new();
+        frame::write(&mut open, frame::TEXT, None, "\u{1e}event: open\ndata: {}".as_bytes());
+        lane.receive(&open, &cycle, &mut faults).unwrap();
+        let answers = cycle.incoming(0).unwrap()[..ACKNOWLEDGE_EVERY * 18].to_vec();
+        let (last_but_one, last) = answers.split_at(answers.len() - 18);
+        lane.receive(last_but_one, &cycle, &mut faults).unwrap();
+        assert!(lane.to_write(&cycle).is_empty());
+        lane.receive(last, &cycle, &mut faults).unwrap();
+        assert!(lane.to_write(&cycle).ends_with("\u{1e}event: ack\ndata: 32".as_bytes()));
+        assert_eq!((lane.outstanding(), faults.any()), (0, false), "{faults}");
     }
 
     #[test]

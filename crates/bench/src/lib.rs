@@ -28,6 +28,9 @@
 //! string. Publications differ in their number only, and the string is the last few of them, shared by all subscribers.
 //! Whatever compares unequal is parsed, frame by frame, and judged: see [`Faults`].
 //!
+//! # Faults
+//! [`proxy`] is a proxy that does to connections what networks and gateways do, for tests.
+//!
 //! # Baselines without WebSocket
 //! A target `tcp://HOST:PORT` is a server that sends back the bytes it gets. A WebSocket message is 4 bytes longer on its way
 //! to the server than back, because it is masked; the bytes sent to a `tcp://` target are 2 bytes longer than the server's
@@ -53,6 +56,8 @@ mod payload;
 mod plan;
 mod polls;
 mod process;
+pub mod proxy;
+mod random;
 mod report;
 mod seconds;
 mod target;
@@ -62,8 +67,8 @@ use std::ops::ControlFlow;
 pub use error::Error;
 pub use payload::{Content, payload};
 pub use plan::{
-    ConnectPlan, Deflate, EchoPlan, FanoutPlan, HoldPlan, IdlePlan, MAX_CONNECTIONS, MAX_IN_FLIGHT,
-    MAX_IN_FLIGHT_BYTES, MAX_MESSAGE_SIZE, MAX_RATE, MessageKind, Plan,
+    ACKNOWLEDGE_EVERY, ConnectPlan, Deflate, EchoPlan, FanoutPlan, HoldPlan, IdlePlan, MAX_CONNECTIONS, MAX_IN_FLIGHT,
+    MAX_IN_FLIGHT_BYTES, MAX_MESSAGE_SIZE, MAX_RATE, MessageKind, Plan, Transport,
 };
 pub use report::{
     ClientUse, ConnectReport, EchoReport, Event, FanoutReport, Faults, HoldReport, IdleHold, IdleReport, KernelMemory,

@@ -9,8 +9,8 @@ const MAX_CONTROL: u64 = 125;
 /// What came between messages.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
-    /// Answers to pings, to be sent between two frames.
-    pub(crate) pongs: Vec<u8>,
+    /// Answers to pings and to what a session sends, to be sent between two frames.
+    pub(crate) replies: Vec<u8>,
     /// How many pings came.
     pub(crate) pings: u64,
 }
@@ -59,7 +59,7 @@ impl Parser {
             match header.opcode {
                 frame::PING => {
                     control.pings += 1;
-                    frame::write(&mut control.pongs, frame::PONG, Some([0; 4]), &self.bytes[payload]);
+                    frame::write(&mut control.replies, frame::PONG, Some([0; 4]), &self.bytes[payload]);
                 }
                 frame::PONG => {}
                 frame::CLOSE => return Err(closed(&self.bytes[payload])),

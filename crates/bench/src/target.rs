@@ -15,9 +15,11 @@ pub enum Protocol {
     WebSocket,
     /// `tcp://`: bytes without WebSocket, for baselines.
     Raw,
+    /// `http://`: sessions by Comet or long polling.
+    Http,
 }
 
-/// A server's URL, `ws://HOST[:PORT][/PATH]` or `tcp://HOST:PORT`. `wss://` is refused: what is measured here is not TLS.
+/// A server's URL, `ws://HOST[:PORT][/PATH]`, `http://HOST[:PORT][/PATH]` or `tcp://HOST:PORT`. `wss://` and `https://` are refused: what is measured here is not TLS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Target {
@@ -63,8 +65,10 @@ impl FromStr for Target {
         let protocol = match uri.scheme_str() {
             Some("ws") => Protocol::WebSocket,
             Some("tcp") => Protocol::Raw,
+            Some("http") => Protocol::Http,
+            Some("https") => return Err(wrong("TLS is not measured here: use http://")),
             Some("wss") => return Err(wrong("TLS is not measured here: use ws://")),
-            _ => return Err(wrong("it must begin with ws:// or tcp://")),
+            _ => return Err(wrong("it must begin with ws://, http:// or tcp://")),
         };
         let authority = uri.authority().ok_or_else(|| wrong("it has no host"))?;
         if authority.as_str().contains('@') {
@@ -72,7 +76,7 @@ impl FromStr for Target {
         }
         let port = match (uri.port_u16(), protocol) {
             (Some(port), _) => port,
-            (None, Protocol::WebSocket) => 80,
+            (None, Protocol::WebSocket | Protocol::Http) => 80,
             (None, Protocol::Raw) => return Err(wrong("it has no port")),
         };
         // An IPv6 address stands in brackets in a URL, and without them in a socket address.
@@ -126,7 +130,8 @@ mod tests {
     fn wrong_urls_say_what_is_wrong() {
         for (url, part) in [
             ("127.0.0.1:80", "ws://"),
-            ("http://x/", "ws://"),
+            ("ftp://x/", "ws://"),
+            ("https://x/", "TLS"),
             ("wss://x/", "TLS"),
             ("tcp://x", "no port"),
             ("ws://a b", "not a URL"),

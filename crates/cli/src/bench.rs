@@ -2,7 +2,7 @@
 
 use bowline_bench::{
     ConnectPlan, Content, Deflate, EchoPlan, Error, Event, FanoutPlan, HoldPlan, IdlePlan, MessageKind, Plan, Report,
-    Target, Verdict,
+    Target, Transport, Verdict,
 };
 use clap::{Args, Subcommand, ValueEnum};
 use std::error::Error as _;
@@ -59,6 +59,9 @@ struct EchoArgs {
     /// Bytes of a message.
     #[arg(long, value_name = "BYTES", default_value_t = 125)]
     size: usize,
+    /// Open resumable sessions (subprotocol `bowline.v1`) instead of bare WebSockets.
+    #[arg(long)]
+    session: bool,
     /// Open connections.
     #[arg(short, long, value_name = "N", default_value_t = 64)]
     connections: usize,
@@ -126,7 +129,10 @@ struct IdleArgs {
     /// Connections to hold open.
     #[arg(short, long, value_name = "N", default_value_t = 19_000)]
     connections: usize,
-    /// Messages echoed on each connection before it falls idle.
+    /// What carries a connection; `comet` and `long-polling` need `http://HOST[:PORT]/session`.
+    #[arg(long, value_enum, default_value = "websocket")]
+    transport: TransportArg,
+    /// Messages echoed on each connection before it falls idle; none over HTTP.
     #[arg(long, value_name = "N", default_value_t = 1)]
     messages: usize,
     /// Seconds of idleness before the server's memory is looked at.
@@ -168,6 +174,30 @@ struct HoldArgs {
     /// Seconds to hold them once all are open.
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds)]
     hold: Duration,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TransportArg {
+    /// A WebSocket as it is.
+    #[value(name = "websocket")]
+    WebSocket,
+    /// A resumable session over WebSocket.
+    Session,
+    /// A resumable session over one response that goes on.
+    Comet,
+    /// A resumable session over one request held after the other.
+    LongPolling,
+}
+
+impl From<TransportArg> for Transport {
+    fn from(transport: TransportArg) -> Self {
+        match transport {
+            TransportArg::WebSocket => Self::WebSocket,
+            TransportArg::Session => Self::Session,
+            TransportArg::Comet => Self::Comet,
+            TransportArg::LongPolling => Self::LongPolling,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -245,6 +275,7 @@ impl Scenario {
                 let mut plan = IdlePlan::new(args.server.target);
                 plan.server_pid = args.server.pid;
                 (plan.connections, plan.messages, plan.hold) = (args.connections, args.messages, args.hold);
+                plan.transport = args.transport.into();
                 Plan::Idle(plan)
             }
             Self::Connect(args) => {
@@ -270,6 +301,7 @@ impl EchoArgs {
         plan.server_pid = self.server.pid;
         (plan.size, plan.connections, plan.in_flight) = (self.size, self.connections, self.in_flight);
         (plan.warm_up, plan.duration, plan.busy_poll) = (self.warm_up, self.duration, self.busy_poll);
+        plan.session = self.session;
         plan.kind = if self.text { MessageKind::Text } else { MessageKind::Binary };
         plan.deflate = self.deflate.map(|context| match context {
             DeflateArg::Shared => Deflate::Shared,

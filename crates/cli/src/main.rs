@@ -10,6 +10,7 @@ mod engine;
 mod failure;
 mod log;
 mod plan;
+mod proxy;
 mod runtime;
 mod serve;
 mod signals;
@@ -50,5 +51,6 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             connect::run(&ConnectPlan::new(args)?)
         }
         Command::Bench(args) => bench::run(args),
+        Command::Proxy(args) => proxy::run(&args),
     }
 }

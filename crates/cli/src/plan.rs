@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use bowline_client::Transport;
 use bowline_core::Limits;
 use bowline_core::connection::{Config, Keepalive};
 use bowline_core::handshake::{ClientRequest, RequestError};
@@ -12,7 +13,7 @@ use bowline_server::listener::descriptors;
 use bowline_server::room::RoomOptions;
 use http::{HeaderName, HeaderValue};
 
-use crate::args::{BroadcastArgs, ConnectArgs, EngineArgs};
+use crate::args::{BroadcastArgs, ConnectArgs, EngineArgs, TransportChoice};
 use crate::failure::Failure;
 
 /// What `bowline echo` is to do, and the better part of `bowline broadcast`.
@@ -33,7 +34,7 @@ pub(crate) struct EnginePlan {
 impl EnginePlan {
     pub(crate) fn new(args: EngineArgs) -> Result<Self, Failure> {
         let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
-        let max_connections = max_connections(args.max_connections, descriptors::raise_limit())?;
+        let max_connections = max_connections(args.max_connections, descriptors::raise_max())?;
         let limits = Limits::default()
             .max_message_size(args.max_message_size)
             .max_frame_size(args.max_frame_size)
@@ -109,6 +110,10 @@ pub(crate) struct ConnectPlan {
     pub(crate) wait: Option<Duration>,
     /// How often to ping.
     pub(crate) ping: Option<Duration>,
+    /// What may carry a session; `None` for a plain WebSocket.
+    pub(crate) transports: Option<Vec<Transport>>,
+    /// What goes over the wire is shown.
+    pub(crate) verbose: bool,
     /// Standard output is a terminal: what a peer sends must not command it.
     pub(crate) escape: bool,
 }
@@ -132,6 +137,8 @@ impl ConnectPlan {
             binary: args.binary,
             wait: (args.wait != Duration::MAX).then_some(args.wait),
             ping: args.ping,
+            transports: args.transport.map(TransportChoice::transports),
+            verbose: args.verbose,
             escape: io::stdout().is_terminal(),
         })
     }

@@ -16,6 +16,7 @@ async fn help_says_what_there_is() {
         "  broadcast ",
         "  serve ",
         "  connect ",
+        "  proxy ",
         "Examples:\n  bowline serve ",
         "Exit codes: 0 done",
     ] {
@@ -53,6 +54,17 @@ async fn each_command_explains_its_flags_and_defaults() {
                 "--max-message-size <BYTES> Largest message, after inflating; a larger one closes with 1009 [default: 1MiB]",
                 "--drain-window <TIME> Time over which the closes are spread [default: 10s]",
                 "/rooms/{room} a WebSocket in the room",
+            ],
+        ),
+        (
+            "proxy",
+            &[
+                "Usage: bowline proxy [OPTIONS] --to <ADDR>",
+                "-l, --listen <ADDR> Address and port to listen on; port 0 takes any free one [default: 127.0.0.1:9002]",
+                "--cut-between <MIN..MAX> Cut each after a random number of bytes from MIN to MAX",
+                "HTTP/1.1: --strip-upgrade ",
+                "--max-held <BYTES> Most bytes of a response that are held; then they pass, and holding begins again [default: 1MiB]",
+                "Examples: bowline proxy --to 127.0.0.1:9001 --delay 50ms",
             ],
         ),
     ] {
@@ -119,6 +131,22 @@ async fn a_wrong_command_line_is_exit_code_2() {
         (&["connect", "ws://a", "--subprotocol", "a b"], &["subprotocol", "a b"]),
         (&["connect", "ws://a", "--ping", "0"], &["--ping"]),
         (&["connect", "ws://a", "--ping", "99ms"], &["--ping", "100ms"]),
+        (&["proxy"], &["required"]),
+        (&["proxy", "--to", "9001"], &["--to", "127.0.0.1:9001"]),
+        (&["proxy", "--to", "127.0.0.1:1", "--delay", "up=1s"], &["--delay", "to-server, to-client or both"]),
+        (&["proxy", "--to", "127.0.0.1:1", "--delay", "soon"], &["--delay", "500ms, 20s or 2m"]),
+        (&["proxy", "--to", "127.0.0.1:1", "--jitter", "61m"], &["jitter", "over an hour"]),
+        (&["proxy", "--to", "127.0.0.1:1", "--rate", "0"], &["--rate", "at least 1 byte"]),
+        (&["proxy", "--to", "127.0.0.1:1", "--cut-between", "9..1"], &["--cut-between", "write 1..9"]),
+        (&["proxy", "--to", "127.0.0.1:1", "--cut-between", "9"], &["--cut-between", "0..10000"]),
+        (&["proxy", "--to", "127.0.0.1:1", "--cut-at", "1KiB"], &["--cut-at", "whole number of bytes"]),
+        (&["proxy", "--to", "127.0.0.1:1", "--cut-at", "1", "--cut-between", "1..2"], &["--cut-at", "--cut-between"]),
+        (&["proxy", "--to", "127.0.0.1:1", "--cut-idle", "off"], &["--cut-idle", "20s"]),
+        (&["proxy", "--to", "127.0.0.1:1", "--reset"], &["required"]),
+        (&["proxy", "--to", "127.0.0.1:1", "--refuse", "me"], &["--refuse", "me"]),
+        (&["proxy", "--to", "127.0.0.1:1", "--black-hole=x"], &["--black-hole", "whole number of bytes"]),
+        (&["proxy", "--to", "127.0.0.1:1", "--strip-upgrade", "--swallow-101"], &["--strip-upgrade", "--swallow-101"]),
+        (&["proxy", "--to", "127.0.0.1:1", "--max-held", "2GiB"], &["held", "1 to 1073741824"]),
     ] {
         assert_fails(args, 2, parts).await;
     }
@@ -129,6 +157,7 @@ async fn an_address_in_use_is_exit_code_1() {
     let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = holder.local_addr().expect("bound").to_string();
     assert_fails(&["echo", "--listen", &address], 1, &[&address, "in use", "--listen"]).await;
+    assert_fails(&["proxy", "--to", &address, "--listen", &address], 1, &[&address, "in use", "--listen"]).await;
 }
 
 #[tokio::test]
@@ -143,6 +172,11 @@ async fn more_connections_than_descriptors_is_exit_code_2() {
     let ran = feed(bowline_with_descriptors(64, &args).spawn().expect("sh starts"), b"").await;
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(ran.stderr.contains("more than the 48") && ran.stderr.contains("ulimit"), "{}", ran.stderr);
+    // A proxy has two for each.
+    let args = ["proxy", "--to", "127.0.0.1:1", "--listen", "127.0.0.1:0", "--max-connections", "25"];
+    let ran = feed(bowline_with_descriptors(64, &args).spawn().expect("sh starts"), b"").await;
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("more than the 24") && ran.stderr.contains("ulimit"), "{}", ran.stderr);
 }
 
 #[tokio::test]

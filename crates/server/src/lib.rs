@@ -2,7 +2,7 @@
 //! ## Where to look in this crate
 //!
 //! - [`Hub`] is all sessions and rooms of a service, built by [`Hub::builder`]; [`hub::Drain`] is how it stops.
-//! - [`Session`] is what a [`handler`] sees of a client; [`session::SessionHandle`] is for every other task.
+//! - [`Session`] is what a [`handler`] sees of a client, whatever carries it; [`session::SessionHandle`] is for every other task.
 //! - [`room`] has rooms, their options, positions and gaps, and readers without a session.
 //! - [`Hub::service`] is the addresses as a tower service, [`http::Guards`] what requests have to pass; [`http`] has the
 //!   extractor for axum, and health, metrics and page ([`Hub::status`]).

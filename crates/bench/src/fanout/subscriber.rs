@@ -39,7 +39,7 @@ impl Subscriber {
 
     /// Takes the answers to pings out, to be sent between two frames.
     pub(crate) fn pongs(&mut self) -> &mut Vec<u8> {
-        &mut self.control.pongs
+        &mut self.control.replies
     }
 
     /// Takes what one read brought. An error is the reason why the connection is of no more use; what came before it counts.

@@ -1,6 +1,6 @@
 //! One message to many.
 
-use super::bounds;
+use super::{bounds, not_http};
 use crate::fanout::NUMBER;
 use crate::{
     Error, MAX_CONNECTIONS, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_MESSAGE_SIZE, MessageKind, Target, seconds,
@@ -79,6 +79,7 @@ impl FanoutPlan {
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
+        not_http(&self.target)?;
         bounds("message size", self.size, NUMBER, MAX_MESSAGE_SIZE)?;
         bounds("number of subscribers", self.subscribers, 1, MAX_CONNECTIONS)?;
         bounds("number of publications in flight", self.in_flight, 1, MAX_IN_FLIGHT)?;

@@ -47,7 +47,7 @@ impl HoldPlan {
         bounds("number of connections", self.connections, 1, MAX_CONNECTIONS)?;
         bounds("rate", self.rate, 1, 1_000_000)?;
         bounds("number of source addresses to skip", self.skip_sources, 0, 239)?;
-        if self.target.protocol() == Protocol::Raw {
+        if self.target.protocol() != Protocol::WebSocket {
             return Err(Error::Plan { problem: "only ws:// connections can be held".into() });
         }
         Ok(())

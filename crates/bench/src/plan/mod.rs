@@ -2,9 +2,11 @@
 
 mod fanout;
 mod hold;
+mod transport;
 
 pub use self::fanout::{FanoutPlan, MAX_RATE};
 pub use self::hold::HoldPlan;
+pub use self::transport::Transport;
 
 use crate::{Content, Error, Target, seconds};
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,9 @@ pub const MAX_MESSAGE_SIZE: usize = 64 << 20;
 pub const MAX_IN_FLIGHT: usize = 65_536;
 /// Most bytes in flight on one connection: 256 MiB.
 pub const MAX_IN_FLIGHT_BYTES: usize = 256 << 20;
+
+/// After how many messages a session's are acknowledged: half of what the protocol allows at most.
+pub const ACKNOWLEDGE_EVERY: usize = 32;
 
 /// Text or binary messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -74,6 +79,10 @@ pub struct EchoPlan {
     pub content: Content,
     /// permessage-deflate; `None`, the default, offers no extension.
     pub deflate: Option<Deflate>,
+    /// Whether to open resumable sessions (subprotocol `bowline.v1`) instead of bare WebSockets; off by default. What comes is
+    /// acknowledged each [`ACKNOWLEDGE_EVERY`] messages.
+    #[serde(default)]
+    pub session: bool,
     /// Open connections, 1 to [`MAX_CONNECTIONS`]; 64 by default.
     pub connections: usize,
     /// Messages in flight on each connection, 1 to [`MAX_IN_FLIGHT`]; 1 by default.
@@ -109,6 +118,7 @@ impl EchoPlan {
             kind: MessageKind::default(),
             content: Content::default(),
             deflate: None,
+            session: false,
             connections: 64,
             in_flight: 1,
             busy_poll: false,
@@ -128,7 +138,13 @@ impl EchoPlan {
         if self.deflate.is_some() && self.target.protocol() == crate::Protocol::Raw {
             return Err(Error::Plan { problem: "a tcp:// server knows no permessage-deflate".into() });
         }
-        Ok(())
+        if self.session && self.target.protocol() == crate::Protocol::Raw {
+            return Err(Error::Plan { problem: "a tcp:// server knows no sessions".into() });
+        }
+        if self.session && self.kind == MessageKind::Text {
+            return Err(Error::Plan { problem: "with a session messages are binary: its own records are text".into() });
+        }
+        not_http(&self.target)
     }
 }
 
@@ -138,12 +154,16 @@ impl EchoPlan {
 pub struct IdlePlan {
     /// The server; it must echo if `messages` isn't 0.
     pub target: Target,
+    /// What carries a connection; a bare WebSocket by default.
+    #[serde(default)]
+    pub transport: Transport,
     /// Connections to hold open, 1 to [`MAX_CONNECTIONS`]; 19,000 by default: one process's share of 20,000 descriptors.
     pub connections: usize,
     /// Connections opened before the first look at the server's memory, so that what the first few cause for good (code paged
     /// in, tables allocated) is not counted as theirs; 100 by default. They are besides `connections`.
     pub settling: usize,
-    /// Messages of 125 bytes echoed on each connection before it falls idle, 0 to [`MAX_IN_FLIGHT`]; 1 by default.
+    /// Messages of 125 bytes echoed on each connection before it falls idle, 0 to [`MAX_IN_FLIGHT`]; 1 by default. None over
+    /// HTTP, where a connection is what is told of at once.
     pub messages: usize,
     /// How long the connections are idle before the second look; 2 s by default. The server's CPU time meanwhile is what it
     /// takes to keep them: pings are answered.
@@ -162,6 +182,7 @@ impl IdlePlan {
     pub fn new(target: Target) -> Self {
         Self {
             target,
+            transport: Transport::default(),
             connections: 19_000,
             settling: 100,
             messages: 1,
@@ -174,7 +195,8 @@ impl IdlePlan {
     pub(crate) fn check(&self) -> Result<(), Error> {
         bounds("number of connections", self.connections, 1, MAX_CONNECTIONS)?;
         bounds("number of settling connections", self.settling, 0, MAX_CONNECTIONS)?;
-        bounds("number of messages", self.messages, 0, MAX_IN_FLIGHT)
+        bounds("number of messages", self.messages, 0, MAX_IN_FLIGHT)?;
+        self.transport.check(&self.target)
     }
 }
 
@@ -220,11 +242,22 @@ impl ConnectPlan {
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        bounds("number of handshakes at a time", self.concurrency, 1, MAX_CONNECTIONS)
+        bounds("number of handshakes at a time", self.concurrency, 1, MAX_CONNECTIONS)?;
+        not_http(&self.target)
     }
 }
 
-fn bounds(what: &str, value: usize, min: usize, max: usize) -> Result<(), Error> {
+/// Most scenarios speak WebSocket.
+pub(super) fn not_http(target: &Target) -> Result<(), Error> {
+    if target.protocol() == crate::Protocol::Http {
+        return Err(Error::Plan {
+            problem: "an http:// server is for idle connections by Comet or long polling: use ws://".into(),
+        });
+    }
+    Ok(())
+}
+
+pub(crate) fn bounds(what: &str, value: usize, min: usize, max: usize) -> Result<(), Error> {
     if (min..=max).contains(&value) {
         return Ok(());
     }

@@ -23,7 +23,7 @@ pub(crate) struct BroadcastArgs {
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..), help_heading = ROOMS)]
     pub(crate) max_log_count: u32,
 
-    /// Most bytes in a room's log; a larger message closes with 1009
+    /// Most bytes in a room's log, besides a single message that is larger
     #[arg(long, value_name = "BYTES", default_value = "256KiB", value_parser = parse_size, help_heading = ROOMS)]
     pub(crate) max_log_bytes: Size,
 

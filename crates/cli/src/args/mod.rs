@@ -1,6 +1,8 @@
 //! The command line: flags and their help. What they mean together is checked in [`crate::plan`].
 
 mod broadcast;
+mod proxy;
+mod transport;
 pub(crate) mod value;
 
 use std::time::Duration;
@@ -13,6 +15,8 @@ use crate::bench::BenchArgs;
 use crate::serve::ServeArgs;
 
 pub(crate) use self::broadcast::BroadcastArgs;
+pub(crate) use self::proxy::ProxyArgs;
+pub(crate) use self::transport::TransportChoice;
 use self::value::{Size, parse_address, parse_duration, parse_header, parse_size, parse_wait};
 
 const STYLES: Styles = Styles::styled()
@@ -21,7 +25,7 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// WebSocket from the command line: a server with rooms, an interactive client, a load generator
+/// WebSocket from the command line: a server with rooms, an interactive client, a load generator, a hostile proxy
 #[derive(Debug, Parser)]
 #[command(name = "bowline", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true)]
 #[command(arg_required_else_help = true, subcommand_required = true, after_help = EXAMPLES)]
@@ -56,6 +60,9 @@ pub(crate) enum Command {
     Connect(ConnectArgs),
     /// Measure a WebSocket server: echo, fan-out, idle connections, handshakes
     Bench(BenchArgs),
+    /// Carry connections to a server, and delay, cut, buffer or swallow what passes
+    #[command(after_help = proxy::EXAMPLES)]
+    Proxy(ProxyArgs),
 }
 
 const ECHO_EXAMPLES: &str = "\
@@ -71,6 +78,7 @@ const SERVE_EXAMPLES: &str = "\
 Addresses:
   /rooms/{room}     a WebSocket in the room; without an upgrade an event stream, a long poll, POST
   /echo, /ws        a WebSocket that sends every message back
+  /session          the same as a session that goes on over WebSocket, Comet, long polling and polling
   /metrics, /healthz, /readyz, and / to try a room in the browser
 
 Examples:
@@ -101,7 +109,11 @@ Examples:
   printf 'a\\nb\\n' | bowline connect ws://127.0.0.1:9001
   echo 'de ad be ef' | bowline connect ws://127.0.0.1:9001 --binary
   bowline connect ws://127.0.0.1:9001/feed --wait forever </dev/null | head -n 1
+  bowline connect --transport comet -v http://127.0.0.1:9001
 
+With --transport it is a session (bowline.v1) by that transport, which is resumed where it breaks; the
+URL is the address under which the server has its sessions, and a proxy is taken from the environment
+(HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY). Without it, a plain WebSocket to anyone's server.
 Text is printed a message a line, binary as 0x and hex digits. At the end of standard input (Ctrl-D)
 what was read is sent, then a Close with 1000; what comes before the peer's own Close is printed.
 Exit codes: 0 closed normally (1000, 1001 or no code), 1 anything else, 2 the command line is
@@ -190,6 +202,10 @@ pub(crate) struct ConnectArgs {
     #[arg(long, help_heading = REQUEST)]
     pub(crate) deflate: bool,
 
+    /// Carry a session by this transport, rather than talk by a plain WebSocket
+    #[arg(long, value_name = "TRANSPORT", help_heading = REQUEST)]
+    pub(crate) transport: Option<TransportChoice>,
+
     /// Read lines as hex digits, and send them as binary messages
     #[arg(long, short, help_heading = MESSAGES)]
     pub(crate) binary: bool,
@@ -203,8 +219,12 @@ pub(crate) struct ConnectArgs {
     pub(crate) wait: Duration,
 
     /// Ping this often (in seconds, or as 500ms; at least 100ms), and print the round-trip time
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = TIMES)]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "transport", help_heading = TIMES)]
     pub(crate) ping: Option<Duration>,
+
+    /// Show what goes over the wire as it goes, on standard error, secrets left out
+    #[arg(long, short, requires = "transport", help_heading = LOGGING)]
+    pub(crate) verbose: bool,
 
     #[command(flatten)]
     pub(crate) log: LogArgs,

@@ -108,16 +108,21 @@ async fn attend(mut session: Session, name: RoomName, history: u64) -> Result<()
 }
 
 fn join(session: &Session, name: &RoomName, history: u64) -> Result<Room, CloseFrame> {
+    /// The last member may leave between the two, and a new room take its place, but hardly twice in a row.
+    const ATTEMPTS: usize = 8;
     let busy = |error: &dyn std::fmt::Display| CloseFrame::new(CloseCode::TRY_AGAIN_LATER, error.to_string());
-    loop {
+    let mut failed = JoinError::Gone;
+    for _ in 0..ATTEMPTS {
         let room = session.hub().room(name.clone()).map_err(|error| busy(&error))?;
         match session.join(&room, Start::Last(history)) {
             Ok(_) => return Ok(room),
-            // The last member left between the two; a new room takes its place.
-            Err(JoinError::Gone) => {}
-            Err(error) => return Err(busy(&error)),
+            Err(error) => failed = error,
+        }
+        if failed != JoinError::Gone {
+            break;
         }
     }
+    Err(busy(&failed))
 }
 
 fn because(error: PublishError) -> CloseFrame {

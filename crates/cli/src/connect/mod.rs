@@ -1,5 +1,6 @@
 //! `bowline connect`: lines of standard input out as messages, messages in as lines of standard output.
 
+mod carried;
 mod input;
 mod output;
 mod ping;
@@ -32,6 +33,9 @@ pub(crate) fn run(plan: &ConnectPlan) -> Result<ExitCode, Failure> {
 
 async fn connect(plan: &ConnectPlan) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()?;
+    if let Some(transports) = &plan.transports {
+        return carried::run(plan, transports, &mut signals).await;
+    }
     let mut connector = Connector::new().config(plan.config.clone()).subprotocols(plan.subprotocols.iter().cloned());
     for (name, value) in &plan.headers {
         connector = connector.header(name.clone(), value.clone());

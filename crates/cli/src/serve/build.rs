@@ -6,7 +6,7 @@ use bowline_core::Limits;
 use bowline_core::connection::{Config, Keepalive};
 use bowline_core::message::deflate::{DeflateConfig, DeflateConfigError};
 use bowline_server::Hub;
-use bowline_server::http::{Guards, InvalidOrigin, OriginPolicy, RateLimit};
+use bowline_server::http::{Guards, Hosts, OriginPolicy, RateLimit};
 use bowline_server::listener::{Endpoint, Running, Server, SystemdSocket, Tls};
 use bowline_server::room::RoomOptions;
 use std::time::Duration;
@@ -27,15 +27,16 @@ pub(super) fn hub(settings: &Settings) -> Result<Hub, Failure> {
         .connection(connection(settings)?)
         .max_rooms(settings.limits.max_rooms.0)
         .max_sessions(settings.limits.max_sessions.0)
+        .flush_timeout(settings.limits.flush_timeout.0)
         .session_ttl(settings.sessions.ttl.0)
         .session_ring(settings.sessions.ring_records.0, settings.sessions.ring_bytes.0)
         .room_options("*", room(&settings.room_defaults));
-    let hub = match session_rate(&settings.limits) {
-        Some(rate) => hub.session_rate(rate),
-        None => hub,
-    };
     let hub = match settings.sessions.node.0 {
         Some(node) => hub.node(node.0),
+        None => hub,
+    };
+    let hub = match session_rate(&settings.limits) {
+        Some(rate) => hub.session_rate(rate),
         None => hub,
     };
     let hub = settings.rooms.iter().fold(hub, |hub, (pattern, rooms)| hub.room_options(pattern, room(rooms)));
@@ -106,17 +107,20 @@ fn room(set: &Rooms) -> RoomOptions {
 }
 
 /// What requests have to pass.
-pub(super) fn guards(set: &Guarding) -> Result<Guards, InvalidOrigin> {
+pub(super) fn guards(set: &Guarding) -> Result<Guards, Failure> {
     let origins: Vec<_> = set.allow_origin.0.iter().map(|origin| &*origin.0).collect();
     let origins = match &*origins {
         [] => OriginPolicy::SameOrigin,
         ["*"] => OriginPolicy::Any,
-        list => OriginPolicy::list(list.iter().copied())?,
+        list => OriginPolicy::list(list.iter().copied()).map_err(|error| Failure::Usage(error.to_string()))?,
     };
+    let hosts = Hosts::list(set.host.0.iter().map(|host| &*host.0));
+    let hosts = hosts.map_err(|error| Failure::Usage(error.to_string()))?;
     let guards = Guards::new()
         .origins(origins)
         .trust_forwarded(set.trust_forwarded.0)
         .cross_origin_credentials(set.cross_origin_credentials.0);
+    let guards = if set.host.0.is_empty() { guards } else { guards.hosts(hosts) };
     let post_rate = RateLimit::new().messages(set.post_rate.narrow(), set.post_burst.narrow());
     Ok(if set.post_rate.0 == usize::MAX { guards } else { guards.post_rate(post_rate) })
 }

@@ -48,7 +48,7 @@ impl Reload {
         self.settings.drain = settings.drain;
         self.settings.keepalive.heartbeat = settings.keepalive.heartbeat;
         self.settings.keepalive.max_stream_age = settings.keepalive.max_stream_age;
-        self.settings.sessions.max_stream_bytes = settings.sessions.max_stream_bytes;
         self.settings.sessions.max_poll_wait = settings.sessions.max_poll_wait;
+        self.settings.sessions.max_stream_bytes = settings.sessions.max_stream_bytes;
     }
 }

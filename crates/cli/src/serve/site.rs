@@ -31,21 +31,23 @@ struct Inner {
 #[derive(Debug)]
 struct Current {
     hub: HubService,
+    status: StatusService,
     metrics: bool,
     page: bool,
 }
 
 impl Current {
-    fn new(hub: &Hub, settings: &Settings) -> Result<Self, Failure> {
-        let guards = build::guards(&settings.guards).map_err(|error| Failure::Usage(error.to_string()))?;
+    fn new(hub: &Hub, status: &StatusService, settings: &Settings) -> Result<Self, Failure> {
+        let guards = build::guards(&settings.guards)?;
+        let status = status.clone().guards(guards.clone());
         let service = hub
             .service(guards)
             .max_post_bytes(settings.guards.max_post_bytes.0)
             .heartbeat(settings.keepalive.heartbeat.0)
             .max_stream_age(settings.keepalive.max_stream_age.0)
-            .max_stream_bytes(settings.sessions.max_stream_bytes.0)
-            .max_poll_wait(settings.sessions.max_poll_wait.0);
-        Ok(Self { hub: service, metrics: settings.status.metrics.0, page: settings.status.page.0 })
+            .max_poll_wait(settings.sessions.max_poll_wait.0)
+            .max_stream_bytes(settings.sessions.max_stream_bytes.0);
+        Ok(Self { hub: service, status, metrics: settings.status.metrics.0, page: settings.status.page.0 })
     }
 
     fn hides(&self, path: &str) -> bool {
@@ -55,14 +57,14 @@ impl Current {
 
 impl Site {
     pub(super) fn new(hub: &Hub, settings: &Settings) -> Result<Self, Failure> {
-        let current = RwLock::new(Arc::new(Current::new(hub, settings)?));
         let status = hub.status(env!("CARGO_PKG_VERSION"));
+        let current = RwLock::new(Arc::new(Current::new(hub, &status, settings)?));
         Ok(Self(Arc::new(Inner { hub: hub.clone(), status, current })))
     }
 
     /// Puts other settings in force, for requests that come from now on.
     pub(super) fn reload(&self, settings: &Settings) -> Result<(), Failure> {
-        let current = Arc::new(Current::new(&self.0.hub, settings)?);
+        let current = Arc::new(Current::new(&self.0.hub, &self.0.status, settings)?);
         // Nothing panics while it is held.
         *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = current;
         Ok(())
@@ -90,7 +92,7 @@ where
         let current = self.current();
         let path = request.uri().path();
         if StatusService::serves(path) && !current.hides(path) {
-            let mut status = self.0.status.clone();
+            let mut status = current.status.clone();
             return Box::pin(status.call(request));
         }
         if path == "/echo"

@@ -31,7 +31,7 @@ impl Sources {
             listener.listen.0.push(Address(DEFAULT_LISTEN.to_owned()));
         }
         let wanted = listener.max_connections.0.map(Count::narrow);
-        listener.max_connections.0 = Some(Count(max_connections(wanted, descriptors::raise_limit())? as usize));
+        listener.max_connections.0 = Some(Count(max_connections(wanted, descriptors::raise_max())? as usize));
         let threads = settings.threads();
         settings.listener.threads = Auto(Some(Count(threads)));
         Ok(settings)

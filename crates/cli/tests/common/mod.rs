@@ -44,6 +44,9 @@ pub(crate) fn bowline_with_descriptors(limit: u32, args: &[&str]) -> Command {
 
 fn surround(command: &mut Command) {
     command.env_remove("RUST_LOG").env("NO_COLOR", "1").kill_on_drop(true);
+    for proxy in ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "http_proxy", "https_proxy"] {
+        command.env_remove(proxy);
+    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
 }
 

@@ -149,6 +149,24 @@ impl ClientRequest {
         self.port
     }
 
+    /// Host and port as in the header `Host`: an IPv6 address with brackets, the port where it isn't the scheme's own.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The path and query that are asked for.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The headers that were added, and the `Authorization` of the URI's user information.
+    #[must_use]
+    pub const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     /// The request's bytes, with a fresh key of 16 random bytes, and the reader of the answer to that key.
     #[must_use]
     pub fn begin(&self, limits: &Limits) -> (Bytes, ResponseReader) {

@@ -25,6 +25,7 @@ pub use self::{
     client_stream::ClientStream,
     connect::{Connector, connect},
     split::{Receiver, Sender},
+    tcp::connect_tcp,
     tls::TlsConfig,
     web_socket::WebSocket,
 };

@@ -30,7 +30,7 @@ const STAGGER: Duration = Duration::from_millis(250);
 ///
 /// # Cancel safety
 /// Dropping it closes whatever attempts are under way.
-pub(crate) async fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+pub async fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     let told =
         |error: &io::Error| io::Error::new(error.kind(), format!("can't connect to {host} port {port}: {error}"));
     let found = lookup_host((host, port)).await.map_err(|error| told(&error))?;

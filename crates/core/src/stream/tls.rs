@@ -37,7 +37,11 @@ mod with_rustls {
     };
 
     use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
-    use tokio::{net::TcpStream, task::spawn_blocking};
+    use tokio::{
+        io::{AsyncRead, AsyncWrite},
+        net::TcpStream,
+        task::spawn_blocking,
+    };
     use tokio_rustls::{TlsConnector, client::TlsStream, rustls};
 
     use super::TlsConfig;
@@ -53,20 +57,46 @@ mod with_rustls {
             Self { given: Some(config) }
         }
 
+        /// Speaks TLS to `host` over a stream that is connected to it already, and offers these protocols (RFC 7301), best
+        /// first, whatever `alpn_protocols` says. Time is the caller's to bound.
+        ///
+        /// # Errors
+        /// `InvalidInput` for a host that no certificate can name, `InvalidData` for a certificate that isn't trusted,
+        /// `NotFound` where the system has no roots, and the transport's.
+        ///
+        /// # Cancel safety
+        /// Dropping it closes the connection.
+        pub async fn connect<IO>(&self, host: &str, io: IO, protocols: &[&str]) -> io::Result<TlsStream<IO>>
+        where
+            IO: AsyncRead + AsyncWrite + Unpin,
+        {
+            let name = server_name(host)?;
+            let mut config = ClientConfig::clone(&*self.config().await?);
+            config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+            TlsConnector::from(Arc::new(config)).connect(name, io).await
+        }
+
         /// What it takes to speak TLS to `host`, found out before anything is connected.
         pub(in super::super) async fn connector(&self, host: &str) -> io::Result<Connector> {
-            let name = ServerName::try_from(host.to_owned()).map_err(|_| {
-                io::Error::new(io::ErrorKind::InvalidInput, format!("{host:?} is no name that a certificate can have"))
-            })?;
-            let config = match (&self.given, NATIVE.get()) {
+            let name = server_name(host)?;
+            Ok(Connector { tls: self.config().await?.into(), name })
+        }
+
+        async fn config(&self) -> io::Result<Arc<ClientConfig>> {
+            Ok(match (&self.given, NATIVE.get()) {
                 (Some(config), _) | (None, Some(config)) => Arc::clone(config),
                 (None, None) => {
                     let loaded = spawn_blocking(with_native_roots).await.map_err(io::Error::other)??;
                     Arc::clone(NATIVE.get_or_init(|| loaded))
                 }
-            };
-            Ok(Connector { tls: config.into(), name })
+            })
         }
+    }
+
+    fn server_name(host: &str) -> io::Result<ServerName<'static>> {
+        ServerName::try_from(host.to_owned()).map_err(|_| {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("{host:?} is no name that a certificate can have"))
+        })
     }
 
     /// TLS to one host.

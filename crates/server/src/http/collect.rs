@@ -39,7 +39,7 @@ where
         let text = format!("The message is over {max} bytes. Send a smaller one.\n");
         Turned::new(Refused::TooLarge, of(StatusCode::PAYLOAD_TOO_LARGE, text))
     };
-    let claimed = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let claimed = claimed(headers);
     if claimed.is_some_and(|claimed| claimed > max as u64) {
         return Err(too_large());
     }
@@ -72,6 +72,11 @@ where
     };
     let late = |_| Turned::new(Refused::Timeout, Refusal::request_timeout());
     timeout(BODY_TIMEOUT, reading).await.map_err(late)?
+}
+
+/// How long a body is, as its header says.
+pub(super) fn claimed(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
 }
 
 /// Others are being read, and it won't take long.

@@ -8,10 +8,14 @@ use std::{
 };
 
 use bowline_core::handshake::Refusal;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::ORIGIN, header::RETRY_AFTER, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode, Uri,
+    header::{ORIGIN, RETRY_AFTER},
+    request::Parts,
+};
 
 use super::{
-    OriginPolicy, RateLimit, RequestExt as _,
+    Hosts, OriginPolicy, RateLimit, RequestExt as _,
     authorize::{Authorizer, Denied, Grant, refusal},
     cors::Cors,
     rate::AddressLimits,
@@ -28,6 +32,7 @@ const MAX_TARGET_LEN: usize = 8 << 10;
 #[derive(Clone, Default)]
 pub struct Guards {
     origins: OriginPolicy,
+    hosts: Option<Hosts>,
     trust_forwarded: bool,
     credentials: bool,
     authorizer: Authorizer,
@@ -45,6 +50,15 @@ impl Guards {
     #[must_use]
     pub fn origins(mut self, origins: OriginPolicy) -> Self {
         self.origins = origins;
+        self
+    }
+
+    /// The names by which the server may be asked; a request to another is answered 421. Off by default: where every host is
+    /// taken, a page whose name is made to point here (DNS rebinding) is of this server's own origin. Set it where a browser
+    /// reaches the server by a network that the page's author doesn't: on localhost, in an office.
+    #[must_use]
+    pub fn hosts(mut self, hosts: Hosts) -> Self {
+        self.hosts = Some(hosts);
         self
     }
 
@@ -88,9 +102,10 @@ impl Guards {
         self
     }
 
-    /// The rate of publications by POST from one address (one /64 of IPv6); past it they are answered 429. None by
-    /// default: behind a proxy all clients have one address, unless [`trust_forwarded`](Self::trust_forwarded) tells
-    /// them apart. At most 65,536 addresses are watched at a time, in 6 MiB; past that a new one is refused.
+    /// The rate of POSTs, of publications and of a session's records, from one address (one /64 of IPv6); past it they are answered 429, from
+    /// `Content-Length` alone where that tells. None by default: behind a proxy all clients have one address, unless
+    /// [`trust_forwarded`](Self::trust_forwarded) tells them apart. At most 65,536 addresses are watched at a time, in 6 MiB;
+    /// past that a new one is refused.
     #[must_use]
     pub fn post_rate(mut self, limit: RateLimit) -> Self {
         self.posts = Some(Arc::new(AddressLimits::new(limit)));
@@ -104,6 +119,7 @@ impl Guards {
             let text = format!("The request's target is over {MAX_TARGET_LEN} bytes. Shorten it.\n");
             return Err(Turned::new(Refused::TooLarge, of(StatusCode::URI_TOO_LONG, text)));
         }
+        self.check_host(&request.uri, &request.headers)?;
         if !self.origins.permits(request, self.trust_forwarded) {
             return Err(Turned::new(
                 Refused::Origin,
@@ -111,6 +127,15 @@ impl Guards {
             ));
         }
         Ok(())
+    }
+
+    /// Whether the request was made to this server.
+    pub(super) fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Turned> {
+        if self.hosts.as_ref().is_none_or(|hosts| hosts.permit(uri, headers, self.trust_forwarded)) {
+            return Ok(());
+        }
+        let text = "This server doesn't go by the name that it was asked by.\n";
+        Err(Turned::new(Refused::Host, refusal(StatusCode::MISDIRECTED_REQUEST, text)))
     }
 
     /// What the application grants.
@@ -121,10 +146,24 @@ impl Guards {
         })
     }
 
-    /// Whether one more publication of so many bytes may come from where this one does.
-    pub(super) fn take_post(&self, request: &Parts, bytes: usize, now: Instant) -> Result<(), Turned> {
+    /// Whether one more publication of so many bytes may come from where this one does. It isn't counted yet, since its body
+    /// may never come.
+    pub(super) fn check_post(&self, request: &Parts, bytes: u64, now: Instant) -> Result<(), Turned> {
+        self.ask_rate(request, |posts, address| posts.check(address, bytes, now))
+    }
+
+    /// The same once its body is there; it is counted.
+    pub(super) fn take_post(&self, request: &Parts, bytes: u64, now: Instant) -> Result<(), Turned> {
+        self.ask_rate(request, |posts, address| posts.take(address, bytes, now))
+    }
+
+    fn ask_rate(
+        &self,
+        request: &Parts,
+        ask: impl FnOnce(&AddressLimits, IpAddr) -> Result<(), Duration>,
+    ) -> Result<(), Turned> {
         let (Some(posts), Some(address)) = (&self.posts, self.address(request)) else { return Ok(()) };
-        posts.take(address, bytes as u64, now).map_err(|wait| {
+        ask(posts, address).map_err(|wait| {
             let slower =
                 refusal(StatusCode::TOO_MANY_REQUESTS, "Too many publications from this address. Send fewer.\n");
             Turned::new(Refused::Rate, retry_after(slower, wait))
@@ -148,6 +187,7 @@ impl std::fmt::Debug for Guards {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Guards")
             .field("origins", &self.origins)
+            .field("hosts", &self.hosts)
             .field("trust_forwarded", &self.trust_forwarded)
             .finish_non_exhaustive()
     }

@@ -1,6 +1,6 @@
 //! HTTP: what requests have to pass, and what answers them.
 
-mod answered;
+mod answer;
 mod authorize;
 #[cfg(feature = "axum")]
 mod axum;
@@ -9,6 +9,7 @@ mod body;
 mod collect;
 mod cors;
 mod guards;
+mod hosts;
 mod open;
 mod origin;
 mod query;
@@ -32,6 +33,7 @@ pub use self::{
     authorize::Grant,
     body::Body,
     guards::Guards,
+    hosts::{Hosts, InvalidHost},
     origin::{InvalidOrigin, Origin, OriginPolicy},
     rate::{Bucket, RateLimit},
     request::RequestExt,

@@ -3,7 +3,7 @@
 use std::{fmt, net::Ipv6Addr, str::FromStr};
 
 use http::{
-    HeaderMap, HeaderName,
+    HeaderMap, HeaderName, Uri,
     header::{HOST, ORIGIN},
     request::Parts,
 };
@@ -18,7 +18,8 @@ use super::request::{RequestExt as _, single};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OriginPolicy {
-    /// The pages of this server: the same scheme, host and port. The default.
+    /// The pages of this server: the same scheme, host and port. The default. Whether the host is one of the server's own names,
+    /// [`Guards::hosts`](super::Guards::hosts) says.
     #[default]
     SameOrigin,
     /// The pages of these, and no others: not even of this server, unless it is among them.
@@ -66,7 +67,7 @@ pub struct Origin {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Host {
+pub(super) enum Host {
     Name(Box<str>),
     Ipv6(Ipv6Addr),
 }
@@ -115,7 +116,7 @@ impl Origin {
 }
 
 /// Host and port, and nothing else: no userinfo, no path, no space.
-fn split(authority: &str) -> Option<(Host, Option<u16>)> {
+pub(super) fn split(authority: &str) -> Option<(Host, Option<u16>)> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;
         let address = address.parse().ok()?;
@@ -126,7 +127,8 @@ fn split(authority: &str) -> Option<(Host, Option<u16>)> {
         Some((host, port)) => (host, Some(parse_port(port)?)),
         None => (authority, None),
     };
-    let is_host = |byte: u8| byte.is_ascii_graphic() && !b"/\\?#@:[]<>^`{|}\"%".contains(&byte);
+    // Nothing has a name with a star: who writes one means a pattern, and should hear that it is none.
+    let is_host = |byte: u8| byte.is_ascii_graphic() && !b"/\\?#@:[]<>^`{|}\"%*".contains(&byte);
     let fits = !host.is_empty() && host.bytes().all(is_host);
     fits.then(|| (Host::Name(host.to_ascii_lowercase().into()), port))
 }
@@ -139,18 +141,21 @@ fn parse_port(port: &str) -> Option<u16> {
 
 /// The origin that this request was made to.
 fn own_origin(request: &Parts, trust_forwarded: bool) -> Option<Origin> {
-    let forwarded = |name: HeaderName| if trust_forwarded { first_element(&request.headers, &name) } else { None };
-    let scheme = match forwarded(FORWARDED_PROTO) {
+    let scheme = match forwarded(&request.headers, &FORWARDED_PROTO, trust_forwarded) {
         Some(scheme) => scheme,
         None => scheme_of(request),
     };
-    let host = match (forwarded(FORWARDED_HOST), request.uri.authority()) {
-        (Some(host), _) => host,
+    Origin::new(scheme, authority_of(&request.uri, &request.headers, trust_forwarded)?)
+}
+
+/// The host, and as a rule the port, that a request was made to.
+pub(super) fn authority_of<'a>(uri: &'a Uri, headers: &'a HeaderMap, trust_forwarded: bool) -> Option<&'a str> {
+    match (forwarded(headers, &FORWARDED_HOST, trust_forwarded), uri.authority()) {
+        (Some(host), _) => Some(host),
         // RFC 9112 §3.2.2: the authority of the target counts, if it has one. HTTP/2 has it there (RFC 9113 §8.3.1).
-        (None, Some(authority)) => authority.as_str(),
-        (None, None) => single(&request.headers, &HOST)?,
-    };
-    Origin::new(scheme, host)
+        (None, Some(authority)) => Some(authority.as_str()),
+        (None, None) => single(headers, &HOST),
+    }
 }
 
 /// What a page would have to be opened with to be of the same origin. The listener knows best; HTTP/2 and absolute
@@ -166,8 +171,8 @@ fn scheme_of(request: &Parts) -> &str {
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Of several proxies, the one that the client talked to comes first.
-fn first_element<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    let value = headers.get(name)?.to_str().ok()?;
+/// What a proxy says. Of several, the one that the client talked to comes first.
+fn forwarded<'a>(headers: &'a HeaderMap, name: &HeaderName, is_trusted: bool) -> Option<&'a str> {
+    let value = headers.get(name).filter(|_| is_trusted)?.to_str().ok()?;
     value.split(',').next().map(str::trim).filter(|value| !value.is_empty())
 }

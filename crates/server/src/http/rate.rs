@@ -174,6 +174,18 @@ impl AddressLimits {
     /// # Errors
     /// How long to wait.
     pub(crate) fn take(&self, address: IpAddr, bytes: u64, now: Instant) -> Result<(), Duration> {
+        self.ask(address, bytes, now, true)
+    }
+
+    /// Whether one message of so many bytes could be taken; it isn't.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub(crate) fn check(&self, address: IpAddr, bytes: u64, now: Instant) -> Result<(), Duration> {
+        self.ask(address, bytes, now, false)
+    }
+
+    fn ask(&self, address: IpAddr, bytes: u64, now: Instant, takes: bool) -> Result<(), Duration> {
         let (address, now) = (customer(address), nanos(self.since, now));
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         if levels.of.len() >= self.max && !levels.of.contains_key(&address) {
@@ -182,8 +194,14 @@ impl AddressLimits {
                 return Err(SWEEP_INTERVAL);
             }
         }
-        let level = levels.of.entry(address).or_default();
-        if level.take(self.limit, 1, bytes, now) { Ok(()) } else { Err(level.wait(self.limit, bytes, now)) }
+        let mut level = levels.of.get(&address).copied().unwrap_or_default();
+        if !level.take(self.limit, 1, bytes, now) {
+            return Err(level.wait(self.limit, bytes, now));
+        }
+        if takes {
+            levels.of.insert(address, level);
+        }
+        Ok(())
     }
 }
 
@@ -276,6 +294,20 @@ mod tests {
         assert_eq!(limits.take(v4(3), 0, start + 1_500 * MS), Ok(()));
         assert_eq!(limits.take(v4(2), 0, start + 1_500 * MS), Ok(()));
         assert!(limits.levels.lock().unwrap().of.len() <= 2);
+    }
+
+    #[test]
+    fn a_check_takes_nothing() {
+        let limits = AddressLimits::with_max(RateLimit::new().messages(1, 1).bytes(1_000, 100), 1);
+        let start = limits.since;
+        for _ in 0..3 {
+            assert_eq!(limits.check(v4(1), 100, start), Ok(()));
+            assert!(limits.check(v4(1), 101, start).is_err());
+            assert_eq!(limits.check(v4(2), 0, start), Ok(()), "nobody is watched yet");
+        }
+        assert_eq!(limits.take(v4(1), 100, start), Ok(()));
+        assert_eq!(limits.check(v4(1), 0, start), Err(1_000 * MS));
+        assert_eq!(limits.check(v4(2), 0, start), Err(SWEEP_INTERVAL));
     }
 
     #[test]

@@ -15,9 +15,9 @@ use tokio::time::timeout;
 
 use super::{
     Body,
-    answered::Answered,
+    answer::Answer,
     authorize::{Grant, refusal},
-    collect::{collect, malformed},
+    collect::{claimed, collect, malformed},
     guards::{Turned, of, retry_after},
     query,
     service::Inner,
@@ -39,11 +39,11 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Inner {
     /// A GET or HEAD that asks for no WebSocket.
-    pub(super) fn read_room(&self, request: &Parts, name: &RoomName) -> Result<Answered, Turned> {
+    pub(super) fn read_room(&self, request: &Parts, name: &RoomName) -> Result<Answer, Turned> {
         let start = query::start(request)?;
-        let wait = query::wait(request)?.min(self.max_poll_wait);
+        let wait = query::wait(request)?;
         if query::wants_event_stream(&request.headers) {
-            return self.event_stream(request, name, start).map(Answered::Now);
+            return self.event_stream(request, name, start).map(Answer::Now);
         }
         if request.method == Method::HEAD {
             let position = self.with_room(name, |room| Ok(room.position()))?;
@@ -51,7 +51,7 @@ impl Inner {
         }
         let reader = self.with_room(name, |room| room.reader(start, Encoding::EventStream, false))?;
         let hub = self.hub.clone();
-        Ok(Answered::later(async move {
+        Ok(Answer::later(async move {
             let answer = poll(reader, wait, &hub).await;
             let status = if answer.blocks.is_empty() { StatusCode::NO_CONTENT } else { StatusCode::OK };
             polled(status, Body::blocks(answer.blocks), answer.position)
@@ -87,15 +87,14 @@ impl Inner {
         }
         let max = self.hub.config().connection.get_limits().get_max_message_size();
         let key = idempotency_key(&request.headers)?;
+        self.check_post(request)?;
         // Held until it is published, for which it may have to wait.
         let mut share = self.bodies.share();
         let bytes = collect(&request.headers, body, max, &mut share).await?;
-        self.guards
-            .take_post(request, bytes.len(), Instant::now())
-            .inspect_err(|_| self.hub.metrics().handles.rate_limited.of(Limited::Post).increment(1))?;
+        self.take_post(request, bytes.len())?;
         let mut publication = Publication::new(message(&request.headers, bytes)?);
         if let Some(key) = key {
-            publication = publication.idempotency_key(key);
+            publication = publication.attempt_of(grant.identity.as_ref(), key);
         }
         let room = self.with_room(&name, |room| Ok(room.clone()))?;
         // Dropped while it waits, nothing is published.
@@ -111,6 +110,21 @@ impl Inner {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         insert_position(headers, position);
         Ok(response)
+    }
+
+    /// Whether one more POST may come from its address, as far as that is known before its body is read.
+    pub(super) fn check_post(&self, request: &Parts) -> Result<(), Turned> {
+        let claims = claimed(&request.headers).unwrap_or(0);
+        self.guards.check_post(request, claims, Instant::now()).inspect_err(|_| self.limited())
+    }
+
+    /// The same once its body is there.
+    pub(super) fn take_post(&self, request: &Parts, bytes: usize) -> Result<(), Turned> {
+        self.guards.take_post(request, bytes as u64, Instant::now()).inspect_err(|_| self.limited())
+    }
+
+    fn limited(&self) {
+        self.hub.metrics().handles.rate_limited.of(Limited::Post).increment(1);
     }
 
     /// Does something with the room, which is opened if need be.

@@ -23,7 +23,7 @@ use tracing::Instrument as _;
 
 use super::{
     Body, Guards, RequestExt as _,
-    answered::Answered,
+    answer::Answer,
     authorize::refusal,
     bodies::Bodies,
     cors::{self, Cors},
@@ -31,7 +31,7 @@ use super::{
     query,
     room::forbidden,
     route::{Route, not_found},
-    session::Named,
+    session::{self, Named},
     upgrade::Ask,
 };
 use crate::{
@@ -55,11 +55,16 @@ use crate::{
 /// - `GET /rooms/{room}` else: a long poll, held for `wait` seconds (at most 25, default 0) until there is something. The
 ///   answer is an event stream that ends, or 204 if nothing came; `Bowline-Position` says from where to ask on.
 /// - `POST /rooms/{room}`: publishes the body, with `Content-Type: application/octet-stream` as bytes, else as text; with
-///   an `Idempotency-Key` once. The answer is JSON, `{"position":"…","duplicate":false}`.
+///   an `Idempotency-Key` once, whose keys are those of the identity that `authorize` found, and else shared by all. The
+///   answer is JSON, `{"position":"…","duplicate":false}`.
 ///
-/// All have one cursor, the `id` of an event: `Last-Event-ID`, or `since` in the query, goes on after it; else `history`
-/// is how many of the room's latest publications come first. A WebSocket is opened by HTTP/1.1's upgrade or HTTP/2's
-/// extended CONNECT (RFC 8441). Errors have a text that says what to do.
+/// All have one kind of position, the `id` of an event: `Last-Event-ID`, or `since` in the query, goes on after it; else
+/// `history` is how many of the room's latest publications come first. An event stream that isn't asked from a position begins
+/// with an `id` without an event, so that whoever loses it before the first publication misses nothing: browsers remember it
+/// (HTML Standard, "dispatch the event", step 1). A client that drops an `id` without data, as the package `eventsource` of npm
+/// does, goes on with what comes after it is back; one that must not miss that polls once, and gives the position as `since`.
+///
+/// A WebSocket is opened by HTTP/1.1's upgrade or HTTP/2's extended CONNECT (RFC 8441). Errors have a text that says what to do.
 #[derive(Clone)]
 pub struct HubService(Arc<Inner>);
 
@@ -121,7 +126,8 @@ impl HubService {
     }
 
     /// After how long an event stream ends; its client is told to come back a second later, and misses nothing. Default
-    /// 1 h, so that what was authorized once isn't for ever; at most a year.
+    /// 1 h, so that what was authorized once isn't for ever; at most a year. One whose client takes nothing is for the server to
+    /// end, since nothing more is asked of it: as [`Server::write_timeout`](crate::listener::Server::write_timeout) does.
     #[must_use]
     pub fn max_stream_age(self, age: Duration) -> Self {
         self.with(|inner| inner.pace.max_age = age.min(YEAR))
@@ -203,16 +209,16 @@ impl Inner {
     }
 
     async fn respond<B: HttpBody>(&self, parts: Parts, body: B, upgrade: OnUpgrade) -> Response<Body> {
-        // Copies, so that a poll that is held doesn't hold the request.
-        let (origin, path) = (origin_of(&parts), Box::<str>::from(parts.uri.path()));
-        let asked = Asked::of(&parts);
+        // Copies: what is of the request itself would keep the connection's read buffer while it is held.
+        let origin = origin_of(&parts);
+        let (asked, path) = (Asked::of(&parts), Box::<str>::from(parts.uri.path()));
         let answered = Box::pin(self.answer(parts, body, upgrade)).await;
         let (mut response, is_foreign) = match answered {
-            Ok(answered) => (answered.response().await, false),
+            Ok(answer) => (answer.response().await, false),
             Err(turned) => {
                 self.hub.metrics().handles.refused.of(turned.reason).increment(1);
                 asked.tell(&turned, &path, origin.as_ref());
-                (asked.turned(turned.refusal), turned.reason == Refused::Origin)
+                (asked.turned(turned.refusal), matches!(turned.reason, Refused::Origin | Refused::Host))
             }
         };
         let origin = origin.filter(|_| !is_foreign);
@@ -228,7 +234,8 @@ impl Inner {
         response
     }
 
-    async fn answer<B: HttpBody>(&self, parts: Parts, body: B, upgrade: OnUpgrade) -> Result<Answered, Turned> {
+    async fn answer<B: HttpBody>(&self, mut parts: Parts, body: B, upgrade: OnUpgrade) -> Result<Answer, Turned> {
+        session::redact(&mut parts.headers);
         self.guards.check(&parts)?;
         let path = parts.uri.path().strip_prefix(&*self.mount).ok_or_else(not_found)?;
         let route = Route::parse(path)?;
@@ -248,20 +255,23 @@ impl Inner {
         parts.extensions.extend(std::mem::take(&mut grant.extensions));
         match route {
             Route::Session if let Some(named) = named => self.carry(parts, body, named, grant).await,
-            Route::Session => self.open_session(parts, ask, upgrade, grant).map(Answered::Now),
+            Route::Session => self.open_session(parts, ask, upgrade, grant).map(Answer::Now),
             Route::WebSocket if ask.is_some() && query::offers(&parts.headers, SUBPROTOCOL) => {
-                self.open_session(parts, ask, upgrade, grant).map(Answered::Now)
+                self.open_session(parts, ask, upgrade, grant).map(Answer::Now)
             }
-            Route::WebSocket => self.open_web_socket(parts, ask, upgrade, grant).map(Answered::Now),
+            Route::WebSocket => self.open_web_socket(parts, ask, upgrade, grant).map(Answer::Now),
             Route::Room(name) if parts.method != Method::POST && !grant.rights.may_join(&name) => {
                 Err(forbidden("You may not join this room.\n"))
             }
-            Route::Room(name) if ask.is_some() => self.open_room(parts, ask, upgrade, grant, &name).map(Answered::Now),
-            Route::Room(name) if parts.method == Method::POST => {
-                let published = self.publish(&parts, body, name, &grant).await?;
-                Ok(Answered::Now(published).with(grant.headers))
+            Route::Room(name) if ask.is_some() => self.open_room(parts, ask, upgrade, grant, &name).map(Answer::Now),
+            Route::Room(name) => {
+                let answer = if parts.method == Method::POST {
+                    self.publish(&parts, body, name, &grant).await?.into()
+                } else {
+                    self.read_room(&parts, &name)?
+                };
+                Ok(answer.with(grant.headers))
             }
-            Route::Room(name) => Ok(self.read_room(&parts, &name)?.with(grant.headers)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `/session` without a WebSocket: a session by Comet, long polling, polling and POST (sections 3, 4 and 8 of the protocol).
 
-use std::{sync::Arc, time::Duration, time::Instant};
+use std::{sync::Arc, time::Duration};
 
 use bowline_core::{
     event_stream,
@@ -11,14 +11,14 @@ use bowline_core::{
 };
 use http::{
     HeaderMap, HeaderValue, Method, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
+    header::{CACHE_CONTROL, CONTENT_TYPE, SEC_WEBSOCKET_PROTOCOL},
     request::Parts,
 };
 use http_body::Body as HttpBody;
 
 use super::{
     Body,
-    answered::Answered,
+    answer::Answer,
     authorize::{Grant, refusal},
     collect::{collect, malformed},
     guards::{Turned, of, retry_after},
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     listener::ConnectionSlot,
-    metrics::{Limited, Refused, Transport},
+    metrics::{Refused, Transport},
     session::{Attached, Posted, Shared},
     transport::{Comet, Polled, Sitting, poll_session},
 };
@@ -59,6 +59,15 @@ impl Named {
         check_version(&request.headers)?;
         // What is no secret is answered as one that nobody has.
         Ok(if name == "new" { Self::New } else { Self::Known(name.parse().ok()) })
+    }
+}
+
+/// What may give the right to a session isn't shown where the headers are, by an application's `{:?}` for example.
+pub(super) fn redact(headers: &mut HeaderMap) {
+    for (name, value) in headers {
+        if *name == SESSION_HEADER || *name == SEC_WEBSOCKET_PROTOCOL {
+            value.set_sensitive(true);
+        }
     }
 }
 
@@ -101,9 +110,9 @@ impl Inner {
         body: B,
         named: Named,
         mut grant: Grant,
-    ) -> Result<Answered, Turned> {
+    ) -> Result<Answer, Turned> {
         let headers = std::mem::take(&mut grant.headers);
-        let answered = match (&parts.method, named) {
+        let answer = match (&parts.method, named) {
             (&Method::POST, Named::Known(secret)) => {
                 let session = self.session(secret.as_ref(), &grant)?;
                 self.post(&parts, body, &session, &grant).await?.into()
@@ -117,7 +126,7 @@ impl Inner {
             }
             (_, named) => self.read(parts, named, grant)?,
         };
-        Ok(answered.with(headers))
+        Ok(answer.with(headers))
     }
 
     /// The session, if there is one with this secret, and it is the client's: which of both it isn't, nobody is told
@@ -128,7 +137,7 @@ impl Inner {
     }
 
     /// A GET: it attaches a carrier.
-    fn read(&self, mut parts: Parts, named: Named, grant: Grant) -> Result<Answered, Turned> {
+    fn read(&self, mut parts: Parts, named: Named, grant: Grant) -> Result<Answer, Turned> {
         let wait = query::wait(&parts)?.min(self.max_poll_wait);
         let is_comet = query::wants_event_stream(&parts.headers);
         let is_new = matches!(named, Named::New);
@@ -163,7 +172,7 @@ impl Inner {
         let sitting = Sitting::new(session, carrier, transport);
         // Who has no session yet has nothing but its secret to wait for.
         let wait = if is_new { Duration::ZERO } else { wait };
-        Ok(Answered::later(async move { polled(poll_session(sitting, wait).await, open, is_new) }))
+        Ok(Answer::later(async move { polled(poll_session(sitting, wait).await, open, is_new) }))
     }
 
     /// A POST: its records are taken.
@@ -178,13 +187,12 @@ impl Inner {
         let max_message = self.hub.config().connection.get_limits().get_max_message_size();
         // Held until its records have been taken.
         let mut share = self.bodies.share();
+        self.check_post(request)?;
         let bytes = collect(&request.headers, body, max_body(max_message), &mut share).await?;
         if !bytes.is_empty() {
             check_type(&request.headers)?;
         }
-        self.guards
-            .take_post(request, bytes.len(), Instant::now())
-            .inspect_err(|_| self.hub.metrics().handles.rate_limited.of(Limited::Post).increment(1))?;
+        self.take_post(request, bytes.len())?;
         let Records { records, wrong } = Records::parse(&bytes, max_message)?;
         drop(bytes);
         let (status, last) = match session.post(records, &grant.rights) {

@@ -29,6 +29,7 @@ pub(crate) struct HubConfig {
     pub(crate) max_rooms_per_session: usize,
     pub(crate) max_sessions: usize,
     pub(crate) outbox: OutboxBounds,
+    pub(crate) flush_timeout: Duration,
     pub(crate) rate: Option<RateLimit>,
     pub(crate) gap_message: GapMessage,
     pub(crate) session_ttl: Duration,
@@ -46,6 +47,7 @@ impl Default for HubConfig {
             max_rooms_per_session: 128,
             max_sessions: 1_000_000,
             outbox: OutboxBounds { count: 1_024, bytes: 256 << 10, overflow: Overflow::DropNewest },
+            flush_timeout: Duration::from_secs(30),
             rate: None,
             gap_message: gap_as_json,
             session_ttl: Duration::from_secs(60),
@@ -119,7 +121,7 @@ impl HubBuilder {
     }
 
     /// Bounds the sessions. Default 1,000,000: the descriptors of the process bound them before. Past it a request is
-    /// answered with 503. Worst-case memory: 2 KiB each while idle. `usize::MAX` turns it off.
+    /// answered with 503. Worst-case memory: 2 KiB each while idle, and 3 KiB where it goes from carrier to carrier. `usize::MAX` turns it off.
     #[must_use]
     pub const fn max_sessions(mut self, max: usize) -> Self {
         self.config.max_sessions = max;
@@ -139,6 +141,17 @@ impl HubBuilder {
     #[must_use]
     pub const fn overflow(mut self, overflow: Overflow) -> Self {
         self.config.outbox.overflow = overflow;
+        self
+    }
+
+    /// Bounds how long a session that is to be closed may take over what it was sent and published before. Default 30 s: at
+    /// the outbox's 256 KiB, that is a client of 70 kbit/s; `write_timeout` is sooner where it takes nothing at all. Past it
+    /// the connection is dropped without a Close. A session that goes from carrier to carrier has at least its
+    /// [`session_ttl`](Self::session_ttl). Costs a timer while it runs; what it bounds is what waits for the session.
+    /// `Duration::MAX` turns it off: then a client that takes a byte now and then puts its Close off for as long as it likes.
+    #[must_use]
+    pub const fn flush_timeout(mut self, timeout: Duration) -> Self {
+        self.config.flush_timeout = timeout;
         self
     }
 
@@ -188,7 +201,9 @@ impl HubBuilder {
         self
     }
 
-    /// The hub. Within a runtime of tokio it sweeps its rooms every five seconds, and lets big fan-outs yield.
+    /// The hub. Within a runtime of tokio it sweeps its rooms every five seconds, and lets big fan-outs yield. The runtime
+    /// must have its timers (`enable_time`): without them the task that sweeps panics, and what is too old goes only when
+    /// something is published, as it does without a runtime; and no session can be served.
     #[must_use]
     pub fn build(self) -> Hub {
         Hub::new(self.config)

@@ -118,7 +118,7 @@ impl Hub {
     fn new(config: HubConfig) -> Self {
         let runtime = Handle::try_current().ok();
         let metrics = Arc::new(Metrics::new());
-        let rooms = Arc::new(Rooms::new(config.max_rooms, config.patterns.clone(), Arc::clone(&metrics)));
+        let rooms = Arc::new(Rooms::new(&config, Arc::clone(&metrics)));
         if let Some(runtime) = &runtime {
             runtime.spawn(sweep(Arc::downgrade(&rooms)));
         }

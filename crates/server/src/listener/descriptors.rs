@@ -1,14 +1,14 @@
-//! The limit on open files: raised as far as it goes, and a number of connections that stays below it.
+//! How many files may be open: raised as far as it goes, and a number of connections that stays below it.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors that connections leave free, for all else a process opens: past the limit `accept` fails over and over.
 const SPARE: u64 = 128;
 
-/// Raises the soft limit to the hard one, and returns it. The soft default of 1,024 is there for programs that
-/// `select`, which none that serves does. It is the whole process that this concerns: so [`Server`](super::Server)
-/// takes the limit as it finds it, and a program calls this at its start.
-pub fn raise_limit() -> u64 {
+/// Raises the most files that may be open from the system's soft limit to its hard one, and returns it. The soft default of
+/// 1,024 is there for programs that `select`, which none that serves does. It is the whole process that this concerns: so
+/// [`Server`](super::Server) takes the limit as it finds it, and a program calls this at its start.
+pub fn raise_max() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     let current = match setrlimit(Resource::Nofile, raised) {

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::sync::watch;
 use tokio::time::{Instant, interval_at, sleep_until};
 use tower_service::Service;
@@ -18,6 +18,7 @@ use super::linger::end;
 use super::running::{Stage, reached};
 use super::server::Options;
 use super::service::{Guard, Shared};
+use super::streams::Streams;
 use super::transport::Transport;
 use crate::io::Io;
 
@@ -42,7 +43,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(super) struct Http {
     http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    http2: http2::Builder<Streams>,
     keep_alive_timeout: Duration,
 }
 
@@ -55,7 +56,7 @@ impl Http {
             .max_headers(options.max_headers)
             .max_header_size(options.max_head_size)
             .max_buf_size(MAX_BUFFER);
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        let mut http2 = http2::Builder::new(Streams { write_timeout: options.write_timeout });
         http2
             .timer(TokioTimer::new())
             // RFC 8441: WebSocket on a stream.

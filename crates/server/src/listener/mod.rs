@@ -21,6 +21,7 @@ mod server;
 mod service;
 mod slots;
 mod socket;
+mod streams;
 mod systemd;
 #[cfg(feature = "rustls")]
 mod tls;

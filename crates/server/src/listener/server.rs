@@ -81,7 +81,7 @@ impl Server {
 
     /// Bounds the connections that are open at a time, upgraded ones included. Default: the soft limit on open files
     /// less 128, or three quarters of it where it is under 512, so that `accept` never fails for want of a descriptor;
-    /// see [`descriptors::raise_limit`]. More is cut to that. Past it new ones wait, one a socket accepted, the others
+    /// see [`descriptors::raise_max`]. More is cut to that. Past it new ones wait, one a socket accepted, the others
     /// in the kernel's queue of 4,096. Worst-case memory: this times that of a connection, some 10 KiB in HTTP/1 and
     /// 1 MiB in HTTP/2 if a peer fills its windows, besides what the service holds for its 128 streams. It can't be turned off.
     pub fn max_connections(mut self, max: u32) -> Self {
@@ -119,9 +119,10 @@ impl Server {
     }
 
     /// Bounds how long a peer may take nothing of an answer that waits to be written. Default 10 s: a peer that answers
-    /// the kernel's probes with a closed window would else hold it for ever. Past it the connection is dropped. What it
-    /// bounds is an answer's buffers, 64 KiB here and 164 KiB in the kernel. `Duration::MAX` turns it off. It ends
-    /// with the upgrade: a WebSocket has its own.
+    /// the kernel's probes with a closed window would else hold it for ever. Past it the connection is dropped. In HTTP/2 it
+    /// bounds each stream, too, whose window the peer leaves closed: past it the stream is reset, and the others go on. What it
+    /// bounds is an answer's buffers, 64 KiB here and 164 KiB in the kernel, and what the answer holds, as an event stream its
+    /// place in a room. `Duration::MAX` turns it off. It ends with the upgrade: a WebSocket has its own.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.options.write_timeout = within_reason(timeout);
         self

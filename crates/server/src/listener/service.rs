@@ -3,11 +3,13 @@
 
 use std::convert::Infallible;
 use std::future::{self, Future, poll_fn};
+use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use bytes::{Buf as _, Bytes};
 use http::header::{CONNECTION, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
@@ -18,6 +20,7 @@ use tower_service::Service;
 use super::admission::ConnectionSlot;
 use super::counts::Counters;
 use super::info::ConnectionInfo;
+use super::streams;
 
 /// What the requests of one connection share.
 #[derive(Debug)]
@@ -92,12 +95,12 @@ where
             let mut response = service.call(request).await?;
             if switches(&method, response.status()) {
                 drop(shared.refused.take());
-                return Ok(response.map(|body| Reply { body: Some(Box::pin(body)), _slot: slot }));
+                return Ok(response.map(|body| Reply::new(Some(body), slot)));
             }
             if is_last {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok(response.map(|body| Reply { body: Some(Box::pin(body)), _slot: slot }))
+            Ok(response.map(|body| Reply::new(Some(body), slot)))
         })
     }
 }
@@ -125,7 +128,7 @@ fn check<B>(request: &Request<B>, max_headers: usize) -> Result<(), StatusCode> 
 }
 
 fn refusal<B>(status: StatusCode, version: Version, slot: ConnectionSlot) -> Response<Reply<B>> {
-    let mut response = Response::new(Reply { body: None, _slot: slot });
+    let mut response = Response::new(Reply::new(None, slot));
     *response.status_mut() = status;
     if version < Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -161,23 +164,63 @@ fn offers_web_socket<B>(request: &Request<B>) -> bool {
 #[derive(Debug)]
 pub struct Reply<B> {
     body: Option<Pin<Box<B>>>,
+    /// What of a piece is still to be given.
+    rest: Bytes,
     _slot: ConnectionSlot,
 }
 
+/// The most that a stream of HTTP/2 is given at a time, as much as a frame of it holds by default: so that a peer that takes a
+/// large piece slowly is seen to take it.
+const MAX_PIECE: usize = 16 << 10;
+
+impl<B> Reply<B> {
+    fn new(body: Option<B>, slot: ConnectionSlot) -> Self {
+        Self { body: body.map(Box::pin), rest: Bytes::new(), _slot: slot }
+    }
+
+    fn piece(&mut self, mut data: Bytes, is_stream: bool) -> Frame<Bytes> {
+        if is_stream {
+            self.rest = data.split_off(data.len().min(MAX_PIECE));
+        }
+        Frame::data(data)
+    }
+}
+
 impl<B: Body> Body for Reply<B> {
-    type Data = B::Data;
+    type Data = Bytes;
     type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.body.as_mut().map_or(Poll::Ready(None), |body| body.as_mut().poll_frame(cx))
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let is_stream = streams::asks();
+        let rest = mem::take(&mut self.rest);
+        let frame = if rest.is_empty() {
+            let Some(body) = &mut self.body else { return Poll::Ready(None) };
+            // Of bytes this copies nothing.
+            let copied = |mut data: B::Data| data.copy_to_bytes(data.remaining());
+            match ready!(body.as_mut().poll_frame(cx)).transpose()?.map(|frame| frame.map_data(copied)) {
+                Some(frame) => frame.into_data().map_or_else(|other| other, |data| self.piece(data, is_stream)),
+                None => return Poll::Ready(None),
+            }
+        } else {
+            self.piece(rest, is_stream)
+        };
+        streams::gives();
+        Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
+        self.rest.is_empty() && self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        let of_body = self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
+        let rest = self.rest.len() as u64;
+        let mut hint = SizeHint::new();
+        hint.set_lower(of_body.lower().saturating_add(rest));
+        if let Some(upper) = of_body.upper().and_then(|upper| upper.checked_add(rest)) {
+            hint.set_upper(upper);
+        }
+        hint
     }
 }
 

@@ -189,6 +189,8 @@ label! {
         Tls = "tls",
         /// Its origin isn't wanted.
         Origin = "origin",
+        /// It was made to a host that isn't wanted.
+        Host = "host",
         /// The application's hook said no.
         Unauthorized = "unauthorized",
         /// The application's hook took too long, or panicked.

@@ -40,7 +40,7 @@ struct Block {
 #[derive(Clone, Copy, Debug)]
 struct Bound {
     offset: u64,
-    end: u32,
+    end: usize,
 }
 
 /// Consecutive publications for a reader.
@@ -85,8 +85,7 @@ impl Variant {
         let nothing = Run { bytes: Bytes::new(), count: 0, next: log.head() + 1 };
         let Some(index) = log.index_of(offset) else { return nothing };
         let Some(entry) = log.from(index).find(|entry| entry.is_for(reader)) else { return nothing };
-        let at = self.blocks.iter().rposition(|block| block.first <= entry.offset);
-        let at = match at {
+        let at = match self.find(entry.offset) {
             Some(at) if entry.offset < self.blocks[at].end => at,
             before => {
                 let at = before.map_or(0, |before| before + 1);
@@ -97,6 +96,16 @@ impl Variant {
             }
         };
         self.blocks[at].run(log, entry.offset, reader)
+    }
+
+    /// The last block that begins at `offset` or before, as a rule the latest. Others are found by halving: a reader that is
+    /// far behind would else go over all blocks for each of them (threat S7).
+    fn find(&self, offset: u64) -> Option<usize> {
+        let begins = |block: &Block| block.first <= offset;
+        if self.blocks.back().is_some_and(begins) {
+            return Some(self.blocks.len() - 1);
+        }
+        self.blocks.partition_point(begins).checked_sub(1)
     }
 }
 
@@ -119,8 +128,7 @@ fn encode(encoding: Encoding, log: &Log, offset: u64, until: u64) -> Block {
             break;
         }
         for_all &= entry.is_for_all();
-        let Ok(len) = u32::try_from(bytes.len()) else { break };
-        bounds.push(Bound { offset: entry.offset, end: len });
+        bounds.push(Bound { offset: entry.offset, end: bytes.len() });
         end = entry.offset + 1;
     }
     Block { first: offset, end, bytes: bytes.into(), bounds: bounds.into(), for_all }
@@ -140,9 +148,12 @@ impl Block {
             if self.for_all && !log.has_superseded() { self.bounds.len() } else { self.until_other(log, from, reader) };
         let end = to.checked_sub(1).map_or(start, |last| self.bounds[last].end.max(start));
         let next = if to == self.bounds.len() { self.end } else { self.bounds[to].offset };
-        #[expect(clippy::cast_possible_truncation, reason = "a block has at most as many entries as a u32 has bytes")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "an entry has a byte, and a block of several 64 KiB at most"
+        )]
         let count = (to - from) as u32;
-        Run { bytes: self.bytes.slice(start as usize..end as usize), count, next }
+        Run { bytes: self.bytes.slice(start..end), count, next }
     }
 
     /// The first entry from `from` on that `reader` doesn't get.

@@ -6,24 +6,31 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Idempotency keys, each with the offset of what was published under it.
+/// What an attempt to publish is known by: the same key of two publishers names two attempts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Attempt {
+    pub(super) publisher: Option<Arc<str>>,
+    pub(super) key: Box<str>,
+}
+
+/// Attempts, each with the offset of what was published.
 #[derive(Debug, Default)]
 pub(super) struct Idempotency {
-    offsets: HashMap<Arc<str>, u64>,
-    oldest: VecDeque<(Instant, Arc<str>)>,
+    offsets: HashMap<Arc<Attempt>, u64>,
+    oldest: VecDeque<(Instant, Arc<Attempt>)>,
 }
 
 impl Idempotency {
-    pub(super) fn find(&mut self, key: &str, now: Instant, window: Duration) -> Option<u64> {
+    pub(super) fn find(&mut self, attempt: &Attempt, now: Instant, window: Duration) -> Option<u64> {
         self.forget(now, window);
-        self.offsets.get(key).copied()
+        self.offsets.get(attempt).copied()
     }
 
-    /// Remembers a key that [`find`](Self::find) didn't find, and at most `max` in all.
-    pub(super) fn add(&mut self, key: Box<str>, offset: u64, now: Instant, max: usize) {
-        let key: Arc<str> = key.into();
-        self.offsets.insert(Arc::clone(&key), offset);
-        self.oldest.push_back((now, key));
+    /// Remembers an attempt that [`find`](Self::find) didn't find, and at most `max` in all.
+    pub(super) fn add(&mut self, attempt: Attempt, offset: u64, now: Instant, max: usize) {
+        let attempt = Arc::new(attempt);
+        self.offsets.insert(Arc::clone(&attempt), offset);
+        self.oldest.push_back((now, attempt));
         while self.oldest.len() > max {
             self.forget_oldest();
         }
@@ -37,8 +44,8 @@ impl Idempotency {
     }
 
     fn forget_oldest(&mut self) {
-        if let Some((_, key)) = self.oldest.pop_front() {
-            self.offsets.remove(&key);
+        if let Some((_, attempt)) = self.oldest.pop_front() {
+            self.offsets.remove(&attempt);
         }
     }
 }
@@ -49,17 +56,21 @@ mod tests {
 
     const WINDOW: Duration = Duration::from_secs(10);
 
+    fn attempt(key: &str) -> Attempt {
+        Attempt { publisher: None, key: key.into() }
+    }
+
     #[test]
     fn the_oldest_key_past_the_bound_is_forgotten() {
         let now = Instant::now();
         let mut known = Idempotency::default();
         for (offset, key) in (1..).zip(["a", "b", "c"]) {
-            known.add(key.into(), offset, now, 2);
+            known.add(attempt(key), offset, now, 2);
         }
-        let found = ["a", "b", "c"].map(|key| known.find(key, now, WINDOW));
+        let found = ["a", "b", "c"].map(|key| known.find(&attempt(key), now, WINDOW));
         assert_eq!(found, [None, Some(2), Some(3)]);
-        known.add("d".into(), 4, now, 0);
-        assert_eq!(known.find("d", now, WINDOW), None);
+        known.add(attempt("d"), 4, now, 0);
+        assert_eq!(known.find(&attempt("d"), now, WINDOW), None);
         assert!(known.offsets.is_empty() && known.oldest.is_empty());
     }
 
@@ -67,8 +78,8 @@ mod tests {
     fn a_key_is_forgotten_after_the_window() {
         let now = Instant::now();
         let mut known = Idempotency::default();
-        known.add("a".into(), 1, now, 2);
-        assert_eq!(known.find("a", now + WINDOW, WINDOW), Some(1));
-        assert_eq!(known.find("a", now + WINDOW + Duration::from_nanos(1), WINDOW), None);
+        known.add(attempt("a"), 1, now, 2);
+        assert_eq!(known.find(&attempt("a"), now + WINDOW, WINDOW), Some(1));
+        assert_eq!(known.find(&attempt("a"), now + WINDOW + Duration::from_nanos(1), WINDOW), None);
     }
 }

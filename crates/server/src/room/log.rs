@@ -240,8 +240,12 @@ impl Log {
     /// Where a reader begins that wants the last `count` publications.
     pub(super) fn last(&self, count: u64) -> u64 {
         let skip = self.living().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
-        let mut living = self.entries.iter().filter(|entry| entry.message.is_some());
-        living.nth(skip).map_or(self.head, |entry| entry.offset - 1)
+        let begins = if self.superseded == 0 {
+            self.entries.get(skip)
+        } else {
+            self.entries.iter().filter(|entry| entry.message.is_some()).nth(skip)
+        };
+        begins.map_or(self.head, |entry| entry.offset - 1)
     }
 
     /// Where a reader goes on that stood at `known`, of which the last `history` are for latecomers; and the gap.

@@ -1,10 +1,10 @@
 //! Rooms: logs of publications that members read from where they stand.
 //!
 //! ```text
-//! broadcast ──► log (entries by offset) ──► blocks (encoded once a variant, lazily) ──► cursor × N ──► one write each
+//! broadcast ──► log (entries by offset) ──► blocks (encoded once a variant, lazily) ──► position × N ──► one write each
 //! ```
 //!
-//! A member holds a cursor and no queue. To be slow is to fall off the end of the log; the room's [`SlowConsumer`] policy
+//! A member holds a position and no queue. To be slow is to fall off the end of the log; the room's [`SlowConsumer`] policy
 //! says what comes of it, and the member is told of it by one [`Gap`].
 
 mod blocks;
@@ -53,6 +53,7 @@ pub(crate) use self::{
 };
 use self::{
     members::{FAN_OUT_BATCH, Member, NO_PRESENCE, tell},
+    publication::Rejected,
     resume::Resume,
     state::State,
 };
@@ -88,12 +89,13 @@ impl Room {
         name: RoomName,
         number: RoomNumber,
         options: Arc<RoomOptions>,
-        registry: Weak<Rooms>,
+        registry: &Arc<Rooms>,
         runtime: Option<Handle>,
-        metrics: &Arc<Metrics>,
     ) -> Self {
-        let state = Mutex::new(State::new(name.clone(), number, options, Instant::now()));
-        Self(Arc::new(Inner { name, number, state, registry, runtime, metrics: Arc::clone(metrics) }))
+        let max_message_size = registry.max_message_size;
+        let state = Mutex::new(State::new(name.clone(), number, options, max_message_size, Instant::now()));
+        let metrics = Arc::clone(&registry.metrics);
+        Self(Arc::new(Inner { name, number, state, registry: Arc::downgrade(registry), runtime, metrics }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -151,7 +153,7 @@ impl Room {
     /// # Errors
     /// See [`PublishError`]: nobody gets it then.
     pub fn broadcast(&self, publication: impl Into<Publication>) -> Result<Published, PublishError> {
-        self.append(&mut self.state(), publication.into())
+        self.append(&mut self.state(), publication.into()).map_err(|rejected| rejected.error)
     }
 
     /// Publishes to all members but one, as a rule the one that it comes from.
@@ -170,19 +172,27 @@ impl Room {
     /// # Cancel safety
     /// Cancel safe: dropped while it waits, nothing is published.
     pub async fn publish(&self, publication: impl Into<Publication>) -> Result<Published, PublishError> {
-        let publication = publication.into();
+        let mut publication = Some(publication.into());
         let mut waiting = Waiting { room: self, place: None };
         poll_fn(|cx| {
+            // It is there as long as this waits.
+            let Some(next) = publication.take() else { return Poll::Pending };
             let mut state = self.state();
-            match self.append(&mut state, publication.clone()) {
-                Err(PublishError::Backpressure) if state.wait(&mut waiting.place, cx.waker()) => Poll::Pending,
-                done => Poll::Ready(done),
+            match self.append(&mut state, next) {
+                Ok(published) => Poll::Ready(Ok(published)),
+                Err(Rejected { error: PublishError::Backpressure, publication: next })
+                    if state.wait(&mut waiting.place, cx.waker()) =>
+                {
+                    publication = Some(*next);
+                    Poll::Pending
+                }
+                Err(rejected) => Poll::Ready(Err(rejected.error)),
             }
         })
         .await
     }
 
-    fn append(&self, state: &mut State, publication: Publication) -> Result<Published, PublishError> {
+    fn append(&self, state: &mut State, publication: Publication) -> Result<Published, Rejected> {
         let bytes = publication.message.len();
         let published = state.publish(publication, Instant::now())?;
         let handles = &self.0.metrics.handles;

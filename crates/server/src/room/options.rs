@@ -7,7 +7,8 @@ use std::{sync::Arc, time::Duration};
 #[non_exhaustive]
 pub enum SlowConsumer {
     /// Its connection is closed with 1013 (try again later) and the reason `slow consumer`. The default: a client that
-    /// reconnects and recovers knows what it missed, whatever it speaks.
+    /// reconnects and recovers knows what it missed, whatever it speaks. One that goes from carrier to carrier (`bowline.v1`)
+    /// loses its carrier only, and is told of the gap by the next.
     #[default]
     Disconnect,
     /// It is told of the gap, and goes on with the oldest publication that is still there.
@@ -18,7 +19,8 @@ pub enum SlowConsumer {
     /// that have been superseded. Past the log's bounds as [`SkipToOldest`](Self::SkipToOldest).
     KeepLatest,
     /// The publisher is pushed back until the member has caught up, or its connection has been closed because it took
-    /// nothing for `write_timeout`.
+    /// nothing for `write_timeout`. One that goes from carrier to carrier is waited for while it has one, by what that was
+    /// given, and for `write_timeout` after: what is lost with a carrier may have left the log by then, and is told as a gap.
     Backpressure,
 }
 
@@ -55,10 +57,11 @@ room_options! {
     /// to the bytes.
     max_log_count: usize = 1_024;
 
-    /// Bounds the payload of the publications in the log in bytes. Default 256 KiB. Past it the oldest goes; a single
-    /// message that is larger is refused. Worst-case memory: this, and as much again for each encoding that has readers
-    /// (raw WebSocket, each set of deflate parameters, event stream), twice as much where the latest of each key is kept.
-    /// `usize::MAX` turns it off.
+    /// Bounds the payload of the publications in the log in bytes. Default 256 KiB. Past it the oldest goes, though never
+    /// the latest: a message that a client may send (`max_message_size`) is taken, and stands alone if need be. One that is
+    /// larger than both is refused. Worst-case memory: this or a single such message, and as much again for each encoding that
+    /// has readers (raw WebSocket and session, each set of deflate parameters, event stream), twice as much where the latest of each key
+    /// is kept. `usize::MAX` turns it off.
     max_log_bytes: usize = 256 << 10;
 
     /// Bounds how long a publication stays in the log. Default 5 min: far longer than a member may take nothing
@@ -86,7 +89,7 @@ room_options! {
     max_presence_log: usize = 1_024;
 
     /// Bounds the idempotency keys that are remembered. Default 1,024. Past it the oldest is forgotten, and a repetition
-    /// counts as new. Worst-case memory: 350 B each. 0 turns it off.
+    /// counts as new. Worst-case memory: 350 B each, and who published it. 0 turns it off.
     max_idempotency_keys: usize = 1_024;
 
     /// Bounds how long an idempotency key is remembered: as long, or until the room vanishes and its log with it

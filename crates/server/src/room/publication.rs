@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use bowline_core::{Message, Utf8Bytes};
 use bytes::Bytes;
 
-use super::Position;
+use super::{Position, idempotency::Attempt};
 use crate::session::SessionId;
 
 /// A message for all members of a room, and what sets it apart from others. Whatever is a [`Message`] converts into it.
@@ -13,7 +13,7 @@ use crate::session::SessionId;
 pub struct Publication {
     pub(super) message: Message,
     pub(super) key: Option<Arc<str>>,
-    pub(super) idempotency_key: Option<Box<str>>,
+    pub(super) attempt: Option<Attempt>,
     pub(super) except: Option<SessionId>,
 }
 
@@ -24,7 +24,7 @@ impl Publication {
     /// A publication that is nothing but a message.
     #[must_use]
     pub fn new(message: impl Into<Message>) -> Self {
-        Self { message: message.into(), key: None, idempotency_key: None, except: None }
+        Self { message: message.into(), key: None, attempt: None, except: None }
     }
 
     /// What the message is about: where the room keeps the latest for each key
@@ -39,9 +39,23 @@ impl Publication {
     /// A name for the attempt: a publication with the same one, within the room's window, is answered with the first
     /// one's place and goes to nobody. So a publisher that doesn't know whether it got through may try again. At most
     /// [`Self::MAX_KEY`] bytes.
+    ///
+    /// All who publish in the room so share their keys: where a client chooses them,
+    /// [`idempotency_key_of`](Self::idempotency_key_of) keeps it from taking another's.
     #[must_use]
-    pub fn idempotency_key(mut self, key: impl Into<Box<str>>) -> Self {
-        self.idempotency_key = Some(key.into());
+    pub fn idempotency_key(self, key: impl Into<Box<str>>) -> Self {
+        self.attempt_of(None, key)
+    }
+
+    /// As [`idempotency_key`](Self::idempotency_key), among the keys of one publisher: as a rule its
+    /// [identity](crate::session::Session::identity).
+    #[must_use]
+    pub fn idempotency_key_of(self, publisher: impl Into<Arc<str>>, key: impl Into<Box<str>>) -> Self {
+        self.attempt_of(Some(&publisher.into()), key)
+    }
+
+    pub(crate) fn attempt_of(mut self, publisher: Option<&Arc<str>>, key: impl Into<Box<str>>) -> Self {
+        self.attempt = Some(Attempt { publisher: publisher.cloned(), key: key.into() });
         self
     }
 
@@ -59,7 +73,8 @@ impl Publication {
     }
 
     pub(super) fn check(&self) -> Result<(), PublishError> {
-        let longest = self.key.as_deref().map_or(0, str::len).max(self.idempotency_key.as_deref().map_or(0, str::len));
+        let attempt = self.attempt.as_ref().map_or(0, |attempt| attempt.key.len());
+        let longest = self.key.as_deref().map_or(0, str::len).max(attempt);
         if longest > Self::MAX_KEY { Err(PublishError::KeyTooLong) } else { Ok(()) }
     }
 }
@@ -92,13 +107,22 @@ pub enum PublishError {
     /// The room pushes back ([`SlowConsumer::Backpressure`](super::SlowConsumer::Backpressure)): its log is full of what
     /// some member has not got yet. Try again later, or wait with [`Room::publish`](super::Room::publish).
     Backpressure,
-    /// The message is larger than the room's log may be (`max_log_bytes`).
+    /// The message is larger than the room's log may be (`max_log_bytes`), and than what a client may send
+    /// (`max_message_size`).
     TooLarge {
-        /// `max_log_bytes`.
+        /// The larger of the two.
         max: usize,
     },
     /// A key is over [`Publication::MAX_KEY`] bytes.
     KeyTooLong,
+}
+
+/// A publication that comes back, so that whoever waits need not hold another.
+#[derive(Debug)]
+pub(super) struct Rejected {
+    pub(super) error: PublishError,
+    /// Boxed, because that is rare.
+    pub(super) publication: Box<Publication>,
 }
 
 impl fmt::Display for PublishError {
@@ -107,7 +131,9 @@ impl fmt::Display for PublishError {
             Self::Backpressure => {
                 f.write_str("the room is full of what a slow member has not got yet; try again later")
             }
-            Self::TooLarge { max } => write!(f, "the message is over the room's max_log_bytes ({max} bytes)"),
+            Self::TooLarge { max } => {
+                write!(f, "the message is over {max} bytes, the larger of max_log_bytes and max_message_size")
+            }
             Self::KeyTooLong => write!(f, "a key is over {} bytes", Publication::MAX_KEY),
         }
     }

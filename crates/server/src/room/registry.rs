@@ -14,7 +14,7 @@ use bowline_core::session::RoomNumber;
 use tokio::runtime::Handle;
 
 use super::{Patterns, Room, RoomName};
-use crate::metrics::Metrics;
+use crate::{hub::HubConfig, metrics::Metrics};
 
 /// So that two threads rarely want the same lock; a power of two.
 const SHARDS: usize = 32;
@@ -29,19 +29,21 @@ pub(crate) struct Rooms {
     next: AtomicU64,
     max: usize,
     patterns: Patterns,
+    /// What a client may send, and every room takes.
+    pub(super) max_message_size: usize,
     pub(super) metrics: Arc<Metrics>,
 }
 
 impl Rooms {
-    pub(crate) fn new(max: usize, patterns: Patterns, metrics: Arc<Metrics>) -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+    pub(crate) fn new(config: &HubConfig, metrics: Arc<Metrics>) -> Self {
         Self {
-            shards,
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             count: AtomicUsize::new(0),
             next: AtomicU64::new(1),
-            max,
-            patterns,
+            max: config.max_rooms,
+            patterns: config.patterns.clone(),
+            max_message_size: config.connection.get_limits().get_max_message_size(),
             metrics,
         }
     }
@@ -63,7 +65,7 @@ impl Rooms {
             .ok()?;
         let options = Arc::clone(self.patterns.of(name.as_str()));
         let number = RoomNumber(self.next.fetch_add(1, Ordering::Relaxed));
-        let room = Room::new(name.clone(), number, options, Arc::downgrade(self), runtime.cloned(), &self.metrics);
+        let room = Room::new(name.clone(), number, options, self, runtime.cloned());
         shard.insert(name, room.clone());
         self.metrics.handles.rooms.add(1);
         Some(room)

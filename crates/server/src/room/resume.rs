@@ -77,7 +77,7 @@ impl State {
         }
     }
 
-    fn leave_behind(&mut self, index: usize) {
+    pub(super) fn leave_behind(&mut self, index: usize) {
         if let Some(resume) = self.resume(index) {
             resume.is_away = true;
             self.wake_publishers();

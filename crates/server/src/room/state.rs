@@ -19,6 +19,7 @@ use super::{
     members::{Member, NO_PRESENCE},
     name::RoomName,
     presence::{PresenceEvent, Present},
+    publication::Rejected,
 };
 
 /// The log, who reads it, and from where.
@@ -26,6 +27,8 @@ use super::{
 pub(super) struct State {
     name: RoomName,
     pub(super) options: Arc<RoomOptions>,
+    /// The most bytes of a publication.
+    max_len: usize,
     pub(super) log: Log,
     /// Events of presence, whose messages are their wire form.
     pub(super) presence: Option<Box<PresenceLog>>,
@@ -76,7 +79,14 @@ pub(crate) enum Next {
 }
 
 impl State {
-    pub(super) fn new(name: RoomName, number: RoomNumber, options: Arc<RoomOptions>, now: Instant) -> Self {
+    /// A publication of `max_message_size` finds room in the log, alone if need be.
+    pub(super) fn new(
+        name: RoomName,
+        number: RoomNumber,
+        options: Arc<RoomOptions>,
+        max_message_size: usize,
+        now: Instant,
+    ) -> Self {
         let presence =
             options.presence.then(|| Box::new(PresenceLog { log: Log::of_presence(number), variants: Vec::new() }));
         Self {
@@ -91,6 +101,7 @@ impl State {
             teller: None,
             empty_since: Some(now),
             is_gone: false,
+            max_len: options.max_log_bytes.max(max_message_size),
             options,
         }
     }
@@ -99,30 +110,39 @@ impl State {
         Bounds { count: self.options.log_count(), bytes: self.options.max_log_bytes }
     }
 
-    /// Appends a publication.
-    pub(super) fn publish(&mut self, publication: Publication, now: Instant) -> Result<Published, PublishError> {
-        publication.check()?;
-        if let Some(key) = publication.idempotency_key.as_deref()
-            && let Some(offset) = self.idempotency.find(key, now, self.options.idempotency_window)
-        {
-            return Ok(Published { position: self.log.place(offset), duplicate: true });
+    /// Appends a publication, unless that was done before.
+    pub(super) fn publish(&mut self, mut publication: Publication, now: Instant) -> Result<Published, Rejected> {
+        match self.find(&publication, now) {
+            Ok(None) => {}
+            Ok(Some(offset)) => return Ok(Published { position: self.log.place(offset), duplicate: true }),
+            Err(error) => return Err(Rejected { error, publication: Box::new(publication) }),
         }
-        let len = publication.message.len();
-        if len > self.options.max_log_bytes {
-            return Err(PublishError::TooLarge { max: self.options.max_log_bytes });
-        }
-        if self.options.slow_consumer == SlowConsumer::Backpressure && self.is_in_the_way(len) {
-            return Err(PublishError::Backpressure);
-        }
-        let mut publication = publication;
-        let key = publication.idempotency_key.take();
+        let attempt = publication.attempt.take();
         let offset = self.log.append(publication, now);
-        if let Some(key) = key {
-            self.idempotency.add(key, offset, now, self.options.max_idempotency_keys);
+        if let Some(attempt) = attempt {
+            self.idempotency.add(attempt, offset, now, self.options.max_idempotency_keys);
         }
         self.version += 1;
         self.trim(now);
         Ok(Published { position: self.log.place(offset), duplicate: false })
+    }
+
+    /// Where it is, if it was published before; or why it can't be published now.
+    fn find(&mut self, publication: &Publication, now: Instant) -> Result<Option<u64>, PublishError> {
+        publication.check()?;
+        if let Some(attempt) = &publication.attempt
+            && let Some(offset) = self.idempotency.find(attempt, now, self.options.idempotency_window)
+        {
+            return Ok(Some(offset));
+        }
+        let len = publication.message.len();
+        if len > self.max_len {
+            return Err(PublishError::TooLarge { max: self.max_len });
+        }
+        if self.options.slow_consumer == SlowConsumer::Backpressure && self.is_in_the_way(len) {
+            return Err(PublishError::Backpressure);
+        }
+        Ok(None)
     }
 
     /// Whether a publication would have to go for one of `len` bytes though a member has not got it.

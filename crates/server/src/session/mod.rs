@@ -44,6 +44,17 @@ use crate::{
 
 /// A client, as its handler sees it: messages come in order and go in order until the session ends.
 ///
+/// What carries it is no matter: a raw WebSocket; or, for a client that speaks
+/// [the session protocol](bowline_core::session::protocol), a WebSocket, Comet, long polling or polling, one after the other.
+/// What follows is said of a connection; where a session goes from carrier to carrier, its own task does the same, and:
+///
+/// - It ends [`session_ttl`](crate::hub::HubBuilder::session_ttl) after its last carrier, with
+///   [`Timeout::Carrier`](bowline_core::error::Timeout::Carrier); or where the client says so, or this end.
+/// - [`send`](Self::send) waits while as much is kept as may be that the client has not acknowledged
+///   ([`session_ring`](crate::hub::HubBuilder::session_ring)), and [`flush`](Self::flush) until a carrier was given all.
+/// - As much may wait for a handler that does something else. What a client asks of rooms is done as it arrives, though messages
+///   before it wait; joining and leaving by the handler is told to the client, too.
+///
 /// The connection's task runs the handler, writes what is sent and what is published in the rooms joined, answers Pings
 /// and keeps the time, also while the handler waits for something else. It must not block, though: then all of that waits.
 ///
@@ -134,7 +145,7 @@ impl Session {
         Poll::Pending
     }
 
-    /// Sends a message: waits until there is room for it (`max_write_buffer`), and leaves it to the connection's task,
+    /// Sends a message: waits until there is room for it (`max_write_buffer`, or `session_ring`), and leaves it to the task,
     /// which writes it as soon as the handler waits; so the answers to what one read brought leave in one write.
     ///
     /// # Errors
@@ -187,8 +198,8 @@ impl Session {
         .await
     }
 
-    /// Closes the session once what was sent and published to it has been written; what others send and publish from here
-    /// on doesn't reach it. [`recv`](Self::recv) gives what still comes, and then `None`. Does nothing if it is closing
+    /// Closes the session once what was sent and published to it has been written, for which it has
+    /// [`flush_timeout`](crate::hub::HubBuilder::flush_timeout); what others send and publish from here on doesn't reach it. [`recv`](Self::recv) gives what still comes, and then `None`. Does nothing if it is closing
     /// already.
     pub fn close(&self, frame: impl Into<Option<CloseFrame>>) {
         self.shared.close(frame);
@@ -314,7 +325,7 @@ impl SessionHandle {
         self.0.rooms()
     }
 
-    /// As [`Session::close`]. A client that takes little of what waits for it, and that slowly, may put its Close off for long;
+    /// As [`Session::close`]. A client that takes what waits for it slowly puts its Close off for up to `flush_timeout`;
     /// [`abort`](Self::abort) doesn't wait for it.
     pub fn close(&self, frame: impl Into<Option<CloseFrame>>) {
         self.0.close(frame);

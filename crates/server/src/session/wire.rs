@@ -286,6 +286,8 @@ impl Wire {
             }
         }
         let frame = carried.closed_by_peer()?.clone();
+        // Whoever receives has all that came before, and has answered what it wants to.
+        carried.answer_close();
         self.ended.get_or_insert_with(|| Box::new(Ended::new(true, true, Some(frame))));
         Some(Ok(None))
     }

@@ -24,8 +24,8 @@ pub(crate) struct Answer {
     pub(crate) position: Position,
 }
 
-/// Waits for something to read, at most so long, and takes what is there: at most some 320 KiB, the rest is for the
-/// next poll. The room's log is the answer's buffer, so an answer that is lost loses nothing: the client asks again
+/// Waits for something to read, at most so long, and takes what is there: at most some 320 KiB, or 256 KiB and a single
+/// publication that is larger; the rest is for the next poll. The room's log is the answer's buffer, so an answer that is lost loses nothing: the client asks again
 /// with the same position.
 ///
 /// # Cancel safety
@@ -92,6 +92,31 @@ fn gap_event(room: &Room, gap: Gap) -> Bytes {
 mod tests {
     use super::*;
     use crate::room::{Encoding, RoomOptions, Start};
+
+    /// Threat S7: what a poll does is a matter of its answer's bytes, not of how many publications they are.
+    #[tokio::test]
+    async fn s7_many_small_publications_are_a_few_blocks_each_read_once() {
+        const COUNT: usize = 20_000;
+        let options = RoomOptions::default().history(COUNT);
+        let hub = Hub::builder().room_options("*", options).build();
+        let room = hub.room("r").unwrap();
+        let mut position = room.position();
+        for _ in 0..COUNT {
+            room.broadcast("x").unwrap();
+        }
+        let (mut events, mut blocks, mut bytes) = (0, 0, 0);
+        while position != room.position() {
+            let reader = room.reader(Start::After(position), Encoding::EventStream, false).unwrap();
+            let answer = poll(reader, Duration::ZERO, &hub).await;
+            blocks += answer.blocks.len();
+            let text = String::from_utf8(answer.blocks.concat()).unwrap();
+            events += text.matches("data: x").count();
+            bytes += text.len();
+            position = answer.position;
+        }
+        assert_eq!(events, COUNT);
+        assert!(blocks <= bytes.div_ceil(60 << 10) + 1, "{blocks} blocks of {bytes} bytes");
+    }
 
     /// A reader may fall off the log between being let in and reading. Whoever goes on where the answer says must not be
     /// told of the same gap again.

@@ -18,6 +18,7 @@ use std::{
 };
 
 use bowline_core::{CloseCode, CloseFrame, stream::WebSocket};
+use tokio::time::{Sleep, sleep};
 use tracing::Span;
 
 use super::{
@@ -56,6 +57,8 @@ struct Work {
     /// The close was begun, so that what still waits can't be sent.
     is_closing: bool,
     run: Run,
+    /// When its close has waited long enough. Not set where it needn't wait at all.
+    overdue: Option<Pin<Box<Sleep>>>,
     /// The latest that was counted.
     round_trip: Duration,
     /// Counts it for as long as it lives.
@@ -85,6 +88,7 @@ impl WebSocketTask {
             has_direct: false,
             is_sealed: false,
             is_closing: false,
+            overdue: None,
             round_trip: Duration::ZERO,
             held,
         };
@@ -115,6 +119,10 @@ impl Work {
         count_received(shared, wire);
         let Some(ws) = wire.link.raw() else { return Turn::Over };
         let is_done = self.write(shared, ws, cx);
+        if self.run.close.is_some() && self.poll_overdue(shared, cx).is_ready() {
+            wire.abort();
+            return Turn::Over;
+        }
         if wire.wake_writers(&shared.handler_waker) {
             return Turn::Handler;
         }
@@ -146,6 +154,12 @@ impl Work {
         }
         wire.finish();
         Turn::Over
+    }
+
+    /// Ready once what comes before the close has had its time to be written.
+    fn poll_overdue(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<()> {
+        let timeout = shared.hub.config().flush_timeout;
+        self.overdue.get_or_insert_with(|| Box::pin(sleep(timeout))).as_mut().poll(cx)
     }
 
     /// Writes what waits. Whether that is all that can be done now: else the budget of a turn has run out.

@@ -187,6 +187,38 @@ async fn what_the_client_ends_ends_in_good_order() {
     }
 }
 
+/// A handler that is slow to answer, and one that never receives.
+#[tokio::test(start_paused = true)]
+async fn what_came_before_a_close_is_answered_before_it() {
+    for http in BOTH {
+        let hub = Hub::builder().handler(|mut session: Session| async move {
+            while let Ok(Some(message)) = session.recv().await {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                session.send(message).await.unwrap();
+            }
+        });
+        let site = Site::new(http, hub);
+        let client = site.open().await;
+        let close = "id: 3\nevent: close\ndata: {\"code\":1000}\n\n";
+        let ack = client.post(&format!("id: 1\ndata: a\n\nid: 2\ndata: b\n\n{close}")).await;
+        assert_eq!(ack.text, "event: ack\ndata: 3\n\n");
+        let mut data = Vec::new();
+        for cursor in ["0", "1", "2"] {
+            data.extend(client.wait(cursor).await.data().into_iter().skip(1));
+        }
+        assert_eq!(data[..2], ["a", "b"], "{data:?}");
+        assert!(data[2].contains("1000"), "{data:?}");
+
+        let hub = Hub::builder().handler(|_session: Session| std::future::pending::<()>());
+        let site = Site::new(http, hub.flush_timeout(Duration::from_secs(5)));
+        let client = site.open().await;
+        let start = Instant::now();
+        client.post("id: 1\ndata: a\n\nid: 2\nevent: close\ndata: {\"code\":1000}\n\n").await;
+        assert!(client.wait("0").await.data()[1].contains("1000"));
+        assert!((4_900..5_100).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_aborted_session_is_gone_at_once() {
     for way in WAYS {

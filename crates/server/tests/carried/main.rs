@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod bounds;
+mod closing;
 mod comet;
 mod ends;
 mod events;
 mod gaps;
 mod handlers;
+mod logs;
 mod lost;
 mod names;
 mod peer;

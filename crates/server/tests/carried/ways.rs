@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bowline_server::{Hub, Session};
+use futures_util::SinkExt as _;
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     peer::{Carrier, Peer, WAYS, Way},
@@ -70,7 +72,15 @@ async fn each_supersedes_each() {
                     None
                 };
                 tokio::time::sleep(Duration::from_millis(10)).await;
-                let old = peer.attach(after).await;
+                let mut old = peer.attach(after).await;
+                // A poll is attached as it is asked, later.
+                if let Carrier::Socket(socket) = &mut old
+                    && matches!(after, Way::Socket | Way::Comet)
+                {
+                    // What it says now is dropped, and changes no number.
+                    let _ = socket.send(Message::text("late")).await;
+                    let _ = socket.send(Message::text("\u{1e}event: close\ndata: {\"code\":1000}")).await;
+                }
                 if held.is_none() {
                     assert_eq!(peer.data().await, "two", "{before:?} {after:?}");
                 }

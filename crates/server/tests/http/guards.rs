@@ -11,7 +11,7 @@ use std::{
 
 use bowline_core::handshake::Refusal;
 use bowline_server::{
-    http::{Grant, Guards, OriginPolicy, RequestExt as _},
+    http::{Grant, Guards, Hosts, OriginPolicy, RequestExt as _},
     room::RoomOptions,
 };
 use http::{HeaderValue, StatusCode, header};
@@ -39,6 +39,27 @@ async fn a_foreign_origin_is_403_everywhere() {
     }
     let two = "GET /rooms/a HTTP/1.1\r\nHost: a\r\nOrigin: http://a\r\nOrigin: http://a\r\nConnection: close\r\n\r\n";
     assert!(server.raw(two).await.starts_with("HTTP/1.1 403 "));
+}
+
+/// A page of a name that was made to point here (DNS rebinding) is of the same origin by all but its name.
+#[tokio::test]
+async fn by_a_name_that_is_not_its_own_it_is_421_everywhere() {
+    let guards = Guards::new().hosts(Hosts::list(["127.0.0.1", "chat.test"]).unwrap());
+    let server = Server::guarded(&hub(RoomOptions::default()), guards).await;
+    let raw = async |method: &str, target: &str, host: &str| {
+        let origin = format!("Origin: http://{host}\r\n");
+        let end = "Connection: close\r\n\r\n";
+        server.raw(&format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n{origin}{end}")).await
+    };
+    for (method, target) in USES {
+        for host in ["evil.test", "evil.test:9001", "chat.test.evil.test"] {
+            let answer = raw(method, target, host).await;
+            assert!(answer.starts_with("HTTP/1.1 421 "), "{method} {target} {host}: {answer}");
+            assert!(!answer.contains("access-control-allow-origin"), "{answer}");
+        }
+        let answer = raw(method, target, "chat.test:9001").await;
+        assert!(!answer.starts_with("HTTP/1.1 421 "), "{method} {target}: {answer}");
+    }
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ fn read(answer: &Answer) -> (Vec<String>, String) {
 }
 
 #[tokio::test]
-async fn one_cursor_over_any_number_of_polls() {
+async fn one_position_goes_on_over_any_number_of_polls() {
     let hub = hub(RoomOptions::default().history(100));
     let server = Server::hub(&hub).await;
     let room = room(&hub, "a");

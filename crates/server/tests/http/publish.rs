@@ -2,12 +2,14 @@
 
 use bowline_core::{Limits, Message, connection::Config};
 use bowline_server::{
-    http::{Guards, RateLimit},
+    http::{Grant, Guards, RateLimit, RequestExt as _},
+    listener::Server as Listener,
     room::{Entry, RoomOptions, SlowConsumer, Start},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    time::timeout,
 };
 
 use crate::support::{PATIENCE, Server, hub, hub_with, room};
@@ -62,13 +64,36 @@ async fn the_same_key_publishes_once() {
     }
 }
 
+/// As far as `authorize` tells who they are.
+#[tokio::test]
+async fn the_same_key_of_two_identities_publishes_twice() {
+    let guards = Guards::new().authorize(|request| async move {
+        Ok(request.bearer_token().map_or_else(Grant::new, |token| Grant::new().identity(token)))
+    });
+    let server = Server::guarded(&hub(RoomOptions::default()), guards).await;
+    for who in [Some("Bearer ann"), Some("Bearer ben"), None] {
+        let mut headers = vec![("idempotency-key", "k-1")];
+        headers.extend(who.map(|who| ("authorization", who)));
+        for duplicate in [false, true] {
+            let answer = server.ask("POST", "/rooms/a", &headers, "x").await.json();
+            assert_eq!(answer["duplicate"], duplicate, "{who:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_body_of_1_mib_passes_and_one_byte_more_is_413() {
     const MIB: usize = 1 << 20;
-    let options = RoomOptions::default().max_log_bytes(2 * MIB);
-    let server = Server::hub(&hub(options)).await;
+    let hub = hub(RoomOptions::default());
+    let server = Server::hub(&hub).await;
+    let mut reader = room(&hub, "a").subscribe(Start::Newest).unwrap();
     for (len, status) in [(MIB - 1, 200), (MIB, 200), (MIB + 1, 413)] {
         assert_eq!(server.ask("POST", "/rooms/a", &[], vec![b'x'; len]).await.status, status, "{len}");
+        let came = reader.try_read().map(|entry| match entry {
+            Entry::Publication(_, message) => message.len(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(came, (status == 200).then_some(len));
     }
 }
 
@@ -106,6 +131,52 @@ async fn a_body_without_a_length_is_counted_as_it_comes() {
     assert_eq!(published.position().offset, 1);
 }
 
+/// Threat S7, by the listener that a hub is served on: no more of 100 MB is taken than is on its way.
+#[tokio::test]
+async fn s7_a_body_that_is_too_long_is_not_read_to_its_end() {
+    const LONG: usize = 100 << 20;
+    let hub = hub(RoomOptions::default());
+    let running = Listener::new().listen("127.0.0.1:0").bind().unwrap().serve(hub.service(Guards::new()));
+    let lengths = [format!("Content-Length: {LONG}"), "Transfer-Encoding: chunked".to_owned()];
+    for length in &lengths {
+        let tcp = TcpStream::connect(running.local_addrs()[0]).await.unwrap();
+        let (mut read, mut write) = tcp.into_split();
+        let sends = async {
+            let head = format!("POST /rooms/a HTTP/1.1\r\nHost: a\r\n{length}\r\n\r\n");
+            let piece = [b"10000\r\n".as_slice(), &[b'x'; 64 << 10], b"\r\n"].concat();
+            let mut sent = 0;
+            let mut next = head.as_bytes();
+            while sent < LONG && write.write_all(next).await.is_ok() {
+                sent += next.len();
+                next = &piece;
+            }
+            sent
+        };
+        let reads = async {
+            let mut start = [0; 12];
+            read.read_exact(&mut start).await.unwrap();
+            start
+        };
+        let (sent, start) = timeout(PATIENCE, async { tokio::join!(sends, reads) }).await.expect("it ends");
+        assert_eq!(&start, b"HTTP/1.1 413", "{length}");
+        // The bound, what the server reads away, and what the kernel's buffers hold.
+        assert!(sent < 16 << 20, "{length}: {sent} bytes were taken");
+    }
+}
+
+#[tokio::test]
+async fn s7_a_body_in_chunks_of_a_byte_is_a_body() {
+    const COUNT: usize = 20_000;
+    let hub = hub(RoomOptions::default());
+    let server = Server::hub(&hub).await;
+    let mut reader = room(&hub, "a").subscribe(Start::Newest).unwrap();
+    let head = "POST /rooms/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = server.raw(&format!("{head}{}0\r\n\r\n", "1\r\nx\r\n".repeat(COUNT))).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let Some(Entry::Publication(_, message)) = reader.try_read() else { panic!("a publication") };
+    assert_eq!(message.as_text().map(str::len), Some(COUNT));
+}
+
 #[tokio::test]
 async fn f10_an_encoded_body_is_415() {
     let server = Server::hub(&hub(RoomOptions::default())).await;
@@ -128,13 +199,46 @@ async fn past_its_rate_an_address_is_429() {
     }
 }
 
+/// Nobody who is over it has its body read; and what it claimed and never sent costs it nothing.
+#[tokio::test]
+async fn past_its_rate_an_address_is_429_before_the_body_comes() {
+    let guards = Guards::new().post_rate(RateLimit::new().messages(1, 100).bytes(1, 10));
+    let server = Server::guarded(&hub(RoomOptions::default()), guards).await;
+    let post = async |length: usize, body: &[u8]| {
+        let mut tcp = TcpStream::connect(server.address).await.unwrap();
+        let head = format!("POST /rooms/a HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        tcp.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
+        tcp
+    };
+    let status = async |mut tcp: TcpStream| {
+        let mut start = [0; 12];
+        tcp.read_exact(&mut start).await.unwrap();
+        String::from_utf8(start[9..].to_vec()).unwrap()
+    };
+    assert_eq!(status(post(11, b"").await).await, "429");
+    drop(post(10, b"123").await);
+    assert_eq!(status(post(9, b"123456789").await).await, "200");
+    assert_eq!(status(post(9, b"").await).await, "429");
+    // Without a length it is counted once it is there.
+    let chunked = |chunk: &str| {
+        let end = "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+        format!("POST /rooms/a HTTP/1.1\r\nHost: a\r\n{end}{:x}\r\n{chunk}\r\n0\r\n\r\n", chunk.len())
+    };
+    for (chunk, status) in [("123456789", "429"), ("1", "200")] {
+        let answer = server.raw(&chunked(chunk)).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn what_the_room_does_not_take_is_told() {
-    let hub = hub(RoomOptions::default().max_log_bytes(4));
+    let pushes_back = RoomOptions::default().slow_consumer(SlowConsumer::Backpressure);
+    let hub = hub(pushes_back.max_log_count(1).max_waiting_publishers(0));
     let server = Server::hub(&hub).await;
-    assert_eq!(server.ask("POST", "/rooms/a", &[], "1234").await.status, 200);
-    let answer = server.ask("POST", "/rooms/a", &[], "12345").await;
-    assert_eq!(answer.status, 413, "{}", answer.text());
+    let _slow = room(&hub, "a").subscribe(Start::Newest).unwrap();
+    assert_eq!(server.ask("POST", "/rooms/a", &[], "1").await.status, 200);
+    let answer = server.ask("POST", "/rooms/a", &[], "2").await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{}", answer.text());
 }
 
 #[tokio::test]
@@ -154,7 +258,7 @@ async fn all_bodies_together_are_bounded() {
             }
         }
     };
-    assert_eq!(tokio::time::timeout(PATIENCE, refused).await.unwrap(), (503, true));
+    assert_eq!(timeout(PATIENCE, refused).await.unwrap(), (503, true));
     assert_eq!(server.ask("POST", "/rooms/a", &[], "1234").await.status, 200);
     slow.write_all(b"6").await.unwrap();
     let mut answer = String::new();

@@ -1,6 +1,10 @@
 //! What a server says of itself.
 
-use bowline_server::{hub::Drain, room::RoomOptions};
+use bowline_server::{
+    http::{Guards, Hosts},
+    hub::Drain,
+    room::RoomOptions,
+};
 
 use crate::support::{Server, hub, room};
 
@@ -21,6 +25,20 @@ async fn health_readiness_and_figures() {
     let posted = server.ask("POST", "/readyz", &[], "").await;
     assert_eq!((posted.status, posted.header("allow")), (405, Some("GET, HEAD")));
     assert_eq!(server.ask("HEAD", "/healthz", &[], "").await.status, 200);
+}
+
+/// Only a probe asks by whatever address a server has.
+#[tokio::test]
+async fn by_a_name_that_is_not_its_own_it_tells_nothing_but_its_health() {
+    let guards = Guards::new().hosts(Hosts::list(["chat.test"]).unwrap());
+    let server = Server::new(hub(RoomOptions::default()).status("1.2.3").guards(guards), false).await;
+    for path in ["/", "/metrics", "/healthz", "/readyz"] {
+        for (host, refused) in [("chat.test", false), ("evil.test", !path.ends_with('z'))] {
+            let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+            let answer = server.raw(&head).await;
+            assert_eq!(answer.starts_with("HTTP/1.1 421 "), refused, "{path} {host}: {answer}");
+        }
+    }
 }
 
 #[tokio::test]

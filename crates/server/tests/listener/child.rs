@@ -4,10 +4,14 @@ use std::env;
 use std::io::{BufRead, BufReader, Lines, Write, stdin, stdout};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bowline_server::listener::{Endpoint, Server, systemd_sockets};
+use bowline_server::Hub;
+use bowline_server::http::Guards;
+use bowline_server::listener::{Endpoint, Running, Server, systemd_sockets};
+use bowline_server::room::{RoomOptions, SlowConsumer, Start};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::support::TestService;
@@ -16,6 +20,9 @@ use super::support::TestService;
 const ROLE: &str = "BOWLINE_TEST_CHILD";
 const DESCRIPTORS: &str = "BOWLINE_TEST_DESCRIPTORS";
 const TIMEOUT_MS: &str = "BOWLINE_TEST_TIMEOUT_MS";
+
+/// How many POSTs to the room `full` of a child's hub wait, once there is a publication in it.
+pub(crate) const MAX_WAITING: usize = 8;
 
 /// The sockets of a child, and so the tasks of one that is idle.
 pub(crate) const LISTENERS: u64 = if cfg!(feature = "rustls") { 2 } else { 1 };
@@ -37,7 +44,7 @@ fn child() {
         println!("socket {}", socket.name.as_deref().unwrap_or("-"));
         server = server.listen(Endpoint::socket(socket.listener, "from systemd"));
     }
-    if role == "serve" {
+    if role != "inherit" {
         server = server.listen("127.0.0.1:0");
         #[cfg(feature = "rustls")]
         {
@@ -46,8 +53,7 @@ fn child() {
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let service = TestService::default();
-    let running = runtime.block_on(async { server.bind().expect("free ports").serve(service.clone()) });
+    let (running, sessions) = runtime.block_on(async { serve(server, role == "hub") });
     let addresses: Vec<_> = running.local_addrs().iter().map(ToString::to_string).collect();
     println!("listening {}", addresses.join(" "));
     for _ in stdin().lines() {
@@ -55,7 +61,7 @@ fn child() {
         println!(
             "open={} sessions={} tasks={} descriptors={} kib={} cpu_ms={} accepted={} timed_out={}",
             counts.open,
-            service.sessions.load(Ordering::SeqCst),
+            sessions(),
             runtime.metrics().num_alive_tasks(),
             std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
             resident_kib(),
@@ -65,10 +71,33 @@ fn child() {
         );
         let _ = stdout().flush();
     }
-    if role != "serve" {
+    if role == "inherit" {
         // No one speaks to it: it serves until it is ended.
         std::thread::park();
     }
+}
+
+/// A server of the test's own service, or of a hub; and how many there are that it should be rid of in the end.
+fn serve(server: Server, is_hub: bool) -> (Running, Box<dyn Fn() -> u64>) {
+    let bound = server.bind().expect("free ports");
+    if !is_hub {
+        let service = TestService::default();
+        let sessions = Arc::clone(&service.sessions);
+        return (bound.serve(service), Box::new(move || sessions.load(Ordering::SeqCst) as u64));
+    }
+    let full = RoomOptions::default().max_log_count(1).slow_consumer(SlowConsumer::Backpressure);
+    let hub = Hub::builder()
+        .room_options("log", RoomOptions::default().history(1_000).max_log_bytes(1 << 20).empty_timeout(Duration::MAX))
+        .room_options("full", full.max_waiting_publishers(MAX_WAITING))
+        .build();
+    // It never reads.
+    let slow = hub.room("full").expect("a name").subscribe(Start::Newest).expect("there is room");
+    let running = bound.serve(hub.service(Guards::new()));
+    let readers = move || {
+        let _ = &slow;
+        hub.metrics().connections() + hub.room_count() as u64
+    };
+    (running, Box::new(readers))
 }
 
 fn resident_kib() -> u64 {
@@ -121,6 +150,11 @@ pub(crate) struct State {
 }
 
 impl ServerProcess {
+    /// Of a hub, in which rooms vanish but for `log` and `full`.
+    pub(crate) fn hub() -> Self {
+        Self::spawn(&mut command("hub"))
+    }
+
     pub(crate) fn start(handshake_timeout: Duration, descriptors: Option<u64>) -> Self {
         let mut command = command("serve");
         command.env(TIMEOUT_MS, handshake_timeout.as_millis().to_string());

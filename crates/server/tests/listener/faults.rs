@@ -11,13 +11,13 @@ use super::support::{GET, UPGRADE};
 
 /// How a client goes.
 #[derive(Clone, Copy, Debug)]
-enum End {
+pub(crate) enum End {
     Reset,
     Fin,
 }
 
 impl End {
-    fn of(self, tcp: TcpStream) {
+    pub(crate) fn of(self, tcp: TcpStream) {
         match self {
             Self::Reset => SockRef::from(&tcp).set_linger(Some(Duration::ZERO)).expect("open"),
             Self::Fin => tcp.shutdown(Shutdown::Write).expect("open"),
@@ -26,7 +26,7 @@ impl End {
     }
 }
 
-fn said(address: SocketAddr, bytes: &[u8]) -> TcpStream {
+pub(crate) fn said(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     let mut tcp = TcpStream::connect(address).expect("it accepts");
     tcp.set_nodelay(true).expect("open");
     tcp.write_all(bytes).expect("it reads");

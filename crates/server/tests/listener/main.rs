@@ -6,6 +6,7 @@ mod faults;
 mod foreign;
 mod http;
 mod http2;
+mod polls;
 mod processes;
 mod stop;
 mod support;

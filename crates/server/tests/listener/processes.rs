@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bowline_server::listener::descriptors::raise_limit;
+use bowline_server::listener::descriptors::raise_max;
 
 use super::child::{LISTENERS, ServerProcess, command};
 use super::support::{LAST_GET, UPGRADE};
@@ -26,7 +26,7 @@ fn get(address: SocketAddr) -> Duration {
 fn half_open_connections_are_cheap_and_end_in_time() {
     let long = std::env::var_os("BOWLINE_LONG").is_some();
     let (crowd, deadline) = if long { (10_000, Duration::from_secs(10)) } else { (2_000, Duration::from_secs(3)) };
-    assert!(raise_limit() >= crowd + 500, "this test holds {crowd} connections: raise ulimit -n");
+    assert!(raise_max() >= crowd + 500, "this test holds {crowd} connections: raise ulimit -n");
     let mut server = ServerProcess::start(deadline, None);
     get(server.addresses[0]);
     let before = server.until(|state| state.open == 0);
@@ -93,7 +93,7 @@ fn with_few_descriptors_all_are_served_by_turns() {
     let mut server = ServerProcess::start(Duration::from_secs(10), Some(256));
     get(server.addresses[0]);
     let before = server.until(|state| state.open == 0);
-    assert!(raise_limit() >= 1500, "this test holds 1,000 connections: raise ulimit -n");
+    assert!(raise_max() >= 1500, "this test holds 1,000 connections: raise ulimit -n");
     let begun = Instant::now();
     let mut waiting: Vec<TcpStream> =
         (0..1000).map(|_| TcpStream::connect(server.addresses[0]).expect("the kernel has room")).collect();
@@ -148,7 +148,7 @@ fn sockets_for_another_process_are_left_alone() {
 #[test]
 fn an_upgraded_connection_is_rid_of_http() {
     const COUNT: u64 = 1000;
-    assert!(raise_limit() >= COUNT + 500, "this test holds {COUNT} connections: raise ulimit -n");
+    assert!(raise_max() >= COUNT + 500, "this test holds {COUNT} connections: raise ulimit -n");
     let mut server = ServerProcess::start(Duration::from_secs(10), None);
     let upgrade = UPGRADE.replace("/upgrade", "/hold");
     let connect = |address| {

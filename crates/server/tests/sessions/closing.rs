@@ -2,16 +2,17 @@
 
 use std::{future::pending, time::Duration};
 
-use bowline_core::{CloseCode, Limits, connection::Config};
+use bowline_core::{CloseCode, CloseFrame, Limits, connection::Config};
 use bowline_server::{
     Hub, Session,
     http::RateLimit,
+    hub::Drain,
     io::Io,
     room::{RoomOptions, Start},
-    session::DirectError,
+    session::{DirectError, SessionHandle},
 };
 use tokio::{
-    io::{AsyncReadExt as _, duplex},
+    io::{AsyncReadExt as _, DuplexStream, duplex},
     task::yield_now,
     time::{Instant, sleep},
 };
@@ -74,16 +75,64 @@ async fn what_is_sent_after_a_close_does_not_put_it_off() {
     no_sessions(&hub).await;
 }
 
-/// One that takes a byte now and then has stalled by no measure, and could put its Close off for days.
-#[tokio::test(start_paused = true)]
-async fn an_abort_waits_for_no_client() {
-    let hub = Hub::builder().build();
-    let (mut near, far) = duplex(1);
+/// A session with a kilobyte to be written, and its client, which has room for a byte.
+fn trickled(hub: &Hub) -> (DuplexStream, SessionHandle) {
+    let (near, far) = duplex(1);
     let limits = Limits::default().write_timeout(Duration::from_secs(2));
     let config = Config::default().keepalive(None).limits(limits);
     let handle =
-        serve(&hub, Io::other(far), config, |mut session: Session| async move { session.recv().await.map(drop) });
+        serve(hub, Io::other(far), config, |mut session: Session| async move { session.recv().await.map(drop) });
     handle.send("x".repeat(1_000)).unwrap();
+    (near, handle)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_trickles_puts_its_close_off_for_the_flush_timeout_and_no_longer() {
+    const TIMEOUT: Duration = Duration::from_secs(30);
+    for closes in [true, false] {
+        let hub = Hub::builder().build();
+        let (mut near, handle) = trickled(&hub);
+        // However long nobody wants it to end.
+        for _ in 0..60 {
+            sleep(Duration::from_secs(1)).await;
+            near.read_u8().await.unwrap();
+        }
+        let began = Instant::now();
+        let drains = tokio::spawn({
+            let hub = hub.clone();
+            // As a drain does, too.
+            async move { if closes { 0 } else { hub.drain(Drain::default().deadline(Duration::MAX)).await } }
+        });
+        if closes {
+            handle.close(None);
+        }
+        while began.elapsed() < TIMEOUT - Duration::from_secs(1) {
+            sleep(Duration::from_secs(1)).await;
+            near.read_u8().await.unwrap();
+        }
+        assert_eq!(hub.session_count(), 1, "it has until then");
+        no_sessions(&hub).await;
+        assert!((TIMEOUT..TIMEOUT + Duration::from_millis(200)).contains(&began.elapsed()), "{:?}", began.elapsed());
+        assert_eq!(drains.await.unwrap(), 0);
+    }
+}
+
+/// A client that reads is told everything, and the code, whatever the time.
+#[tokio::test(start_paused = true)]
+async fn a_close_within_the_flush_timeout_comes_after_all_that_was_sent() {
+    let hub = Hub::builder().flush_timeout(Duration::from_secs(1)).build();
+    let (near, handle) = trickled(&hub);
+    handle.close(CloseFrame::new(CloseCode::POLICY_VIOLATION, ""));
+    sleep(Duration::from_millis(900)).await;
+    let (texts, code) = rest(&mut client(near)).await;
+    assert_eq!((texts.concat().len(), code), (1_000, 1008));
+}
+
+/// One that takes a byte now and then has stalled by no measure, and could put its Close off for days.
+#[tokio::test(start_paused = true)]
+async fn an_abort_waits_for_no_client() {
+    let hub = Hub::builder().flush_timeout(Duration::MAX).build();
+    let (mut near, handle) = trickled(&hub);
     handle.close(None);
     for _ in 0..60 {
         sleep(Duration::from_secs(1)).await;

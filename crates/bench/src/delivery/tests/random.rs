@@ -1,24 +1,11 @@
-//! Numbers that look random and are the same for the same seed.
+//! What tests ask of random numbers.
 
-pub(super) struct Random(u64);
+pub(super) use crate::random::Random;
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// splitmix64.
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    }
-
     /// Less than `bound`, which is at least 1.
     pub(super) fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound as u64).expect("less than a usize")
+        usize::try_from(self.up_to(bound as u64 - 1)).expect("less than a usize")
     }
 
     pub(super) fn one_in(&mut self, odds: usize) -> bool {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bowline_core::session::Node;
-use bowline_server::http::Origin;
+use bowline_server::http::{Hosts, Origin};
 use bowline_server::room::SlowConsumer;
 
 use crate::args::value::{parse_address, parse_size, parse_wait};
@@ -149,6 +149,24 @@ impl<S: Single> Single for Auto<S> {
     }
 }
 
+/// A process's name in the secrets of its sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NodeText(pub(crate) Node);
+
+impl Single for NodeText {
+    const NAME: &'static str = "NAME";
+    const FORM: Form = Form::Text;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let node = text.parse();
+        node.map(Self).map_err(|_| "write 1 to 16 letters, digits, `_` and `-`, as in fra-3".to_owned())
+    }
+
+    fn show(&self) -> String {
+        quoted(self.0.as_str())
+    }
+}
+
 /// A time in whole milliseconds. `ZERO` says whether it may be 0, `OFF` whether it may be `off`, which is `Duration::MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Time<const ZERO: bool, const OFF: bool>(pub(crate) Duration);
@@ -244,20 +262,25 @@ impl Single for OriginText {
     }
 }
 
-/// What a process is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NodeName(pub(crate) Node);
+/// A host, with a port or without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostText(pub(crate) String);
 
-impl Single for NodeName {
+impl Single for HostText {
     const NAME: &'static str = "NAME";
     const FORM: Form = Form::Text;
 
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_| "write 1 to 16 characters of A-Z a-z 0-9 _ -".to_owned())
+        match Hosts::list([text]) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(_) => {
+                Err("write a name or an address, with a port or without, as in localhost:9001 or [::1]".to_owned())
+            }
+        }
     }
 
     fn show(&self) -> String {
-        quoted(self.0.as_str())
+        quoted(&self.0)
     }
 }
 
@@ -360,9 +383,10 @@ mod tests {
         round_trip::<List<Address>>(&["127.0.0.1:1", "[::]:2"]);
         round_trip::<List<OriginText>>(&[]);
         round_trip::<List<OriginText>>(&["https://example.com"]);
+        round_trip::<List<HostText>>(&["chat.example.com", "[::1]:9001"]);
+        round_trip::<Auto<NodeText>>(&["auto"]);
+        round_trip::<Auto<NodeText>>(&["fra-3"]);
         round_trip::<File>(&[""]);
-        round_trip::<Auto<NodeName>>(&["node-7"]);
-        round_trip::<Auto<NodeName>>(&["auto"]);
     }
 
     #[test]
@@ -383,7 +407,10 @@ mod tests {
         assert_says::<Switch>("yes", "true or false");
         assert_says::<Address>("80", "127.0.0.1:9001");
         assert_says::<OriginText>("example.com", "https://example.com");
-        assert_says::<Auto<NodeName>>("a.b", "A-Z a-z 0-9 _ -; or `auto`");
+        assert_says::<OriginText>("https://*.example.com", "https://example.com");
+        assert_says::<HostText>("http://localhost", "localhost:9001");
+        assert_says::<Auto<NodeText>>("a.b", "letters, digits");
+        assert_says::<Auto<NodeText>>("seventeen_letters", "1 to 16");
         assert_says::<Slow>("keep", "skip-to-oldest");
     }
 

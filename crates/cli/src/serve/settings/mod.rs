@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use bowline_core::Limits;
 
-use self::kind::{Bounded, File, Form, Kind, List, NodeName, OrOff, OrZero, Size, Slow, Switch};
+use self::kind::{Bounded, File, Form, Kind, List, OrOff, OrZero, Size, Slow, Switch};
 pub(crate) use self::{
     file::ConfigFile,
     flags::ServeArgs,
-    kind::{Address, Auto, Count, OriginText},
+    kind::{Address, Auto, Count, HostText, NodeText, OriginText},
 };
 
 /// One thing that can be set.
@@ -110,6 +110,8 @@ settings! {
     guards: Guarding as "Who may use it" {
         /// Origin whose pages may use the server, or * for all; without any, those of its own pages may; may be given again
         allow_origin ("allow-origin"): List<OriginText> = List(Vec::new());
+        /// Name by which the server may be asked, with a port or without; to others it answers 421; without any, all may; may be given again
+        host ("host"): List<HostText> = List(Vec::new());
         /// Believe X-Forwarded-Proto, -Host and -For; only behind a proxy that sets them
         trust_forwarded ("trust-forwarded"): Switch = Switch(false);
         /// Let pages of the allowed origins send cookies to the HTTP addresses
@@ -156,6 +158,8 @@ settings! {
         max_write_buffer ("max-write-buffer"): Size = Size(Limits::default().get_max_write_buffer());
         /// Longest time that a peer may take nothing of what is to be written
         write_timeout ("write-timeout"): OrOff = kind::Time(Limits::default().get_write_timeout());
+        /// Longest time over which a peer that is to be closed may take what waits for it; a slower one is dropped
+        flush_timeout ("flush-timeout"): OrOff = kind::Time(Duration::from_secs(30));
         /// Longest wait for the peer's half of a closing handshake
         close_timeout ("close-timeout"): Bounded = kind::Time(Limits::default().get_close_timeout());
         /// Largest head of a request; a larger one gets 431
@@ -170,6 +174,22 @@ settings! {
         max_sessions ("max-sessions"): Count<1> = Count(1_000_000);
     }
 
+    /// Sessions that go from carrier to carrier, at /session.
+    sessions: Carried as "Sessions that go on (/session)" {
+        /// How long a session lives that nothing carries; at least 1 s
+        ttl ("session-ttl"): Bounded = kind::Time(Duration::from_secs(60));
+        /// Most records that are kept until they are acknowledged, each way; past it the sender waits
+        ring_records ("session-ring-records"): Count<1, { u32::MAX as usize }> = Count(1_024);
+        /// Most bytes of them, each way; one message always fits
+        ring_bytes ("session-ring-bytes"): Size = Size(256 << 10);
+        /// Longest time that a poll is held
+        max_poll_wait ("max-poll-wait"): Bounded = kind::Time(Duration::from_secs(25));
+        /// Most bytes of an event stream of a session; past it the stream ends, and its client comes back
+        max_stream_bytes ("max-stream-bytes"): Size = Size(16 << 20);
+        /// What this process is called in its sessions' secrets, for a router in front; auto is eight random characters
+        node ("node"): Auto<NodeText> = Auto(None);
+    }
+
     /// Pings and heartbeats.
     keepalive: Pings as "Keepalive" {
         /// Ping this often, give or take a tenth; `off` for never
@@ -180,22 +200,6 @@ settings! {
         heartbeat ("heartbeat"): Bounded = kind::Time(Duration::from_secs(15));
         /// End an event stream after this long; its client comes back and misses nothing
         max_stream_age ("max-stream-age"): Bounded = kind::Time(Duration::from_secs(3600));
-    }
-
-    /// Sessions that go from carrier to carrier (`bowline.v1`).
-    sessions: Sessions as "Sessions" {
-        /// How long a session is kept without a carrier
-        ttl ("session-ttl"): Bounded = kind::Time(Duration::from_secs(60));
-        /// Most records that are kept of a session each way, until they are acknowledged or received; past it the sender waits
-        ring_records ("session-ring-records"): Count<1> = Count(1_024);
-        /// Most bytes of payload that are kept so; one message always fits
-        ring_bytes ("session-ring-bytes"): Size = Size(256 << 10);
-        /// What this process is called in the secrets of its sessions, for a router in front; auto is random
-        node ("node"): Auto<NodeName> = Auto(None);
-        /// End a stream that carries a session after so many bytes; its client attaches another at once
-        max_stream_bytes ("max-stream-bytes"): Size = Size(16 << 20);
-        /// Hold a poll no longer than this, whatever its client asks for; at most 25s
-        max_poll_wait ("max-poll-wait"): Bounded = kind::Time(Duration::from_secs(25));
     }
 
     /// Compression.
@@ -234,7 +238,7 @@ settings! {
         slow_consumer ("room-slow-consumer"): Slow = Slow::default();
         /// Most publications in a room's log
         max_log_count ("room-max-log-count"): Count<1> = Count(1_024);
-        /// Most bytes in a room's log; a larger publication is refused
+        /// Most bytes in a room's log, besides a single publication that is larger
         max_log_bytes ("room-max-log-bytes"): Size = Size(256 << 10);
         /// Longest time that a publication stays in the log
         max_log_age ("room-max-log-age"): OrOff = kind::Time(Duration::from_secs(300));
@@ -261,8 +265,8 @@ pub(crate) const ROOM_DEFAULTS: &str = "room_defaults";
 impl Setting {
     /// Whether SIGHUP puts a new value in force; others need a restart.
     pub(crate) fn reloads(&self) -> bool {
-        matches!(self.table, "guards" | "status" | "drain")
-            || matches!(self.key, "heartbeat" | "max_stream_age" | "max_stream_bytes" | "max_poll_wait")
+        const ANY_TIME: [&str; 4] = ["heartbeat", "max_stream_age", "max_poll_wait", "max_stream_bytes"];
+        matches!(self.table, "guards" | "status" | "drain") || ANY_TIME.contains(&self.key)
     }
 
     /// As the file has it.

@@ -12,17 +12,17 @@ use std::{
 };
 
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE},
 };
 use serde_json::json;
 use tower_service::Service;
 
-use super::Body;
+use super::{Body, Guards};
 use crate::hub::Hub;
 
 /// What a server says of itself, as a tower `Service`. It asks nobody who they are: mount it where whoever may reach it
-/// may know.
+/// may know. [`guards`](Self::guards) has it look by which name it is asked.
 ///
 /// - `/healthz`: 200 for as long as the process answers.
 /// - `/readyz`: 200, and 503 while the hub is draining, so that a load balancer sends nobody new.
@@ -32,21 +32,30 @@ use crate::hub::Hub;
 #[derive(Clone)]
 pub struct StatusService(Arc<Status>);
 
+#[derive(Clone)]
 struct Status {
     hub: Hub,
     version: Box<str>,
     since: Instant,
+    guards: Guards,
 }
 
 impl Hub {
     /// The service for `/healthz`, `/readyz`, `/metrics` and `/`. Uptime counts from now; `version` is the program's.
     #[must_use]
     pub fn status(&self, version: &str) -> StatusService {
-        StatusService(Arc::new(Status { hub: self.clone(), version: version.into(), since: Instant::now() }))
+        let (hub, version, since) = (self.clone(), version.into(), Instant::now());
+        StatusService(Arc::new(Status { hub, version, since, guards: Guards::new() }))
     }
 }
 
 impl StatusService {
+    /// Of these guards the [`hosts`](Guards::hosts) count, at `/` and `/metrics`: a probe asks by whatever address it has.
+    #[must_use]
+    pub fn guards(self, guards: Guards) -> Self {
+        Self(Arc::new(Status { guards, ..Arc::unwrap_or_clone(self.0) }))
+    }
+
     /// Whether one of its addresses is at this path, for whoever sorts requests.
     #[must_use]
     pub fn serves(path: &str) -> bool {
@@ -70,12 +79,13 @@ impl<B> Service<Request<B>> for StatusService {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(self.0.answer(request.method(), request.uri().path(), request.headers())))
+        ready(Ok(self.0.answer(request.method(), request.uri(), request.headers())))
     }
 }
 
 impl Status {
-    fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
+    fn answer(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Response<Body> {
+        let path = uri.path();
         if !StatusService::serves(path) {
             return text(StatusCode::NOT_FOUND, "Nothing is at this address.\n");
         }
@@ -83,6 +93,12 @@ impl Status {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "This address takes GET and HEAD.\n");
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
+        }
+        if matches!(path, "/" | "/metrics")
+            && let Err(turned) = self.guards.check_host(uri, headers)
+        {
+            self.hub.metrics().handles.refused.of(turned.reason).increment(1);
+            return turned.refusal.into_http().map(Body::from);
         }
         match path {
             "/healthz" => text(StatusCode::OK, "alive\n"),

@@ -1,7 +1,9 @@
 //! The guards, without a server.
 
 mod authorize;
+mod collect;
 mod cors;
+mod hosts;
 mod origin;
 mod request;
 

@@ -89,6 +89,21 @@ fn all_that_would_have_to_go_is_looked_at() {
     assert_eq!(ground.read(quick), ["y".repeat(10)]);
 }
 
+/// One that is larger than the log has to wait for all.
+#[test]
+fn a_publication_that_will_stand_alone_waits_until_everything_is_read() {
+    let mut ground = Ground::taking(20, pushing().max_log_bytes(10));
+    let reader = ground.reader(0);
+    ground.count(1..=2);
+    assert_eq!(ground.say("x".repeat(20)), Err(PublishError::Backpressure));
+    assert_eq!(ground.read(reader), ["1", "2"]);
+    ground.say("x".repeat(20)).unwrap();
+    assert_eq!(ground.say("3"), Err(PublishError::Backpressure));
+    assert_eq!(ground.read(reader), ["x".repeat(20)]);
+    ground.count(3..=4);
+    assert_eq!(ground.read(reader), ["3", "4"]);
+}
+
 #[test]
 fn a_publisher_that_waits_is_woken_by_a_read_and_by_a_leave() {
     for leaves in [false, true] {

@@ -55,6 +55,23 @@ fn a_message_larger_than_the_log_is_refused_and_nothing_goes_for_it() {
     assert_eq!(ground.read(reader), ["c".repeat(10)]);
 }
 
+/// Else a hub whose clients may send 1 MiB would refuse what is over 256 KiB.
+#[test]
+fn what_a_client_may_send_is_taken_though_the_log_is_smaller() {
+    let mut ground = Ground::taking(20, lenient().max_log_bytes(10));
+    let reader = ground.reader(0);
+    ground.say("a").unwrap();
+    ground.say("b".repeat(20)).unwrap();
+    assert_eq!((ground.state.log.len(), ground.state.log_bytes()), (1, 20), "alone");
+    assert_eq!(ground.read(reader), ["gap 0-1".to_owned(), "b".repeat(20)]);
+    assert_eq!(ground.say("c".repeat(21)), Err(PublishError::TooLarge { max: 20 }));
+    ground.say("d").unwrap();
+    assert_eq!((ground.state.log.len(), ground.state.log_bytes()), (1, 1), "it goes with the next");
+    ground.say("e".repeat(9)).unwrap();
+    assert_eq!(ground.state.log.len(), 2);
+    assert_eq!(ground.read(reader), ["d".to_owned(), "e".repeat(9)]);
+}
+
 #[test]
 fn the_old_go_past_the_bound_on_age_and_not_before() {
     let age = Duration::from_secs(10);

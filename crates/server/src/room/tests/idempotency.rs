@@ -20,6 +20,17 @@ fn a_repetition_is_answered_with_the_first_place_and_goes_to_nobody() {
     assert_eq!(ground.read(reader), ["once", "between"]);
 }
 
+/// Else a client could make another's publication go to nobody, by guessing its key.
+#[test]
+fn the_same_key_of_another_publisher_is_another_key() {
+    let mut ground = Ground::new(lenient());
+    let of = |publisher: &str| Publication::new("once").idempotency_key_of(publisher, "a");
+    for publication in [of("ann"), of("ben"), of(""), attempt("a")] {
+        assert!(!ground.say(publication.clone()).unwrap().duplicate, "{publication:?}");
+        assert!(ground.say(publication.clone()).unwrap().duplicate, "{publication:?}");
+    }
+}
+
 #[test]
 fn a_key_lasts_for_the_window_and_no_longer() {
     let window = Duration::from_secs(60);

@@ -10,6 +10,7 @@ mod keep_latest;
 mod life;
 mod model;
 mod presence;
+mod resume;
 
 use std::{sync::Arc, time::Instant};
 
@@ -36,12 +37,17 @@ struct Ground {
 
 impl Ground {
     fn new(options: RoomOptions) -> Self {
+        Self::taking(0, options)
+    }
+
+    /// Where clients may send messages of so many bytes.
+    fn taking(max_message_size: usize, options: RoomOptions) -> Self {
         let now = Instant::now();
-        Self { state: State::new(name(), RoomNumber(7), Arc::new(options), now), now }
+        Self { state: State::new(name(), RoomNumber(7), Arc::new(options), max_message_size, now), now }
     }
 
     fn say(&mut self, publication: impl Into<Publication>) -> Result<Published, PublishError> {
-        self.state.publish(publication.into(), self.now)
+        self.state.publish(publication.into(), self.now).map_err(|rejected| rejected.error)
     }
 
     /// Publishes each number of the range as a text of its own.

@@ -24,7 +24,7 @@ impl Carried {
     pub(super) fn carry_out(&mut self, shared: &Shared, to: u64, record: ClientRecord, rights: &Rights) {
         let done = match record {
             ClientRecord::Message(_) => return,
-            ClientRecord::Close(frame) => return self.start_closing(frame, true),
+            ClientRecord::Close(frame) => return self.ask_to_close(frame),
             ClientRecord::Join { room, start } => return self.join(shared, to, &room, start, rights),
             ClientRecord::Leave { room } => leave(shared, to, room),
             ClientRecord::Publish(publish) => publish_in(shared, to, *publish, rights),
@@ -110,7 +110,7 @@ fn publish_in(shared: &Shared, to: u64, publish: Publish, rights: &Rights) -> Re
         publication = publication.key(key);
     }
     if let Some(key) = idempotency_key {
-        publication = publication.idempotency_key(key);
+        publication = publication.attempt_of(shared.identity.as_ref(), key);
     }
     let room = shared.hub.room(name).map_err(not_opened)?;
     let published = room.broadcast(publication).map_err(not_published)?;

@@ -48,6 +48,8 @@ pub(crate) struct Carried {
     encoding: Option<Encoding>,
     unread: Unread,
     closing: Option<Box<Closing>>,
+    /// The client wants it to end, and since when: the handler may still answer what came before.
+    asked: Option<Box<(CloseFrame, Instant)>>,
     /// Since when the client has acknowledged so little that the ring is full.
     full_since: Option<Instant>,
     /// Nobody waits in a room for what it has not read.
@@ -92,6 +94,8 @@ pub(crate) struct Times {
     pub(crate) ttl: Duration,
     /// How long publishers wait for it.
     pub(crate) patience: Duration,
+    /// How long a handler may answer what came before a client's `close`.
+    pub(crate) flush: Duration,
 }
 
 /// The last record that the client has, or the carrier was given: the client may have acknowledged more by another way.
@@ -114,6 +118,7 @@ impl Carried {
             encoding: None,
             unread: Unread::default(),
             closing: None,
+            asked: None,
             full_since: None,
             is_left_behind: false,
         })
@@ -171,6 +176,24 @@ impl Carried {
         self.start_closing(frame, false);
     }
 
+    /// The client has said that it is done. What it sent before is still received, and may be answered.
+    fn ask_to_close(&mut self, frame: CloseFrame) {
+        if self.closing.is_none() {
+            self.asked.get_or_insert_with(|| Box::new((frame, Instant::now())));
+        }
+    }
+
+    /// Answers the client's `close`, if it has sent one. Whether it has.
+    pub(crate) fn answer_close(&mut self) -> bool {
+        let asked = self.asked.take();
+        asked.map(|asked| self.start_closing(asked.0, true)).is_some()
+    }
+
+    /// Whether the client's `close` has waited as long as it may for the handler to receive what came before.
+    pub(crate) fn is_close_overdue(&self, times: Times) -> bool {
+        self.asked.as_deref().is_some_and(|(_, since)| since.elapsed() >= times.flush)
+    }
+
     fn start_closing(&mut self, frame: CloseFrame, by_peer: bool) {
         if self.closing.is_none() {
             self.ends.ring.push(Sent::Record(Box::new(ServerRecord::Close(frame.clone()))));
@@ -190,7 +213,8 @@ impl Carried {
 
     /// What the client closed with, if it has.
     pub(crate) fn closed_by_peer(&self) -> Option<&CloseFrame> {
-        self.closing.as_deref().filter(|closing| closing.by_peer).map(|closing| &closing.frame)
+        let answered = self.closing.as_deref().filter(|closing| closing.by_peer).map(|closing| &closing.frame);
+        answered.or_else(|| self.asked.as_deref().map(|(frame, _)| frame))
     }
 
     /// How it has ended, once its client knows of that.
@@ -257,7 +281,8 @@ impl Carried {
         };
         let stalled = self.full_since.and_then(|since| since.checked_add(MAX_STALL));
         let closing = self.closing.as_ref().and_then(|closing| closing.since.checked_add(times.ttl));
-        [unattended, ack, stalled, closing].into_iter().flatten().min()
+        let asked = self.asked.as_deref().and_then(|(_, since)| since.checked_add(times.flush));
+        [unattended, ack, stalled, closing, asked].into_iter().flatten().min()
     }
 
     /// What is due `now`.

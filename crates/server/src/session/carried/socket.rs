@@ -270,7 +270,9 @@ impl Carried {
                 queue(ws, &counted);
             }
             // Behind the records, so that who sees it has had those before.
-            if let Some(last) = ends.intake.take_ack(Instant::now().into_std()) {
+            if ends.intake.poll_timeout().is_some()
+                && let Some(last) = ends.intake.take_ack(Instant::now().into_std())
+            {
                 drop(ws.queue(encode_signal(&ServerSignal::Ack(last))));
             }
             while !unread.is_empty() && ws.is_flushed() && ws.may_send() {

@@ -45,6 +45,8 @@ struct Work {
     has_direct: bool,
     /// What is published or sent from here on doesn't come before the close.
     is_sealed: bool,
+    /// By when what comes before the close must have found room in the ring.
+    flush_by: Option<Instant>,
     times: Times,
     /// Set where something will be due.
     timer: Option<Pin<Box<Sleep>>>,
@@ -70,9 +72,18 @@ impl CarriedTask {
         shared.signal.raise(HANDLER | CARRIER);
         let io_waker = Waker::from(Arc::new(IoWaker(Arc::clone(&shared.signal))));
         let config = shared.hub.config();
-        let times = Times { ttl: config.session_ttl, patience: config.connection.get_limits().get_write_timeout() };
+        let patience = config.connection.get_limits().get_write_timeout();
+        let times = Times { ttl: config.session_ttl, patience, flush: config.flush_timeout };
         let run = Run::new(handler, span);
-        let work = Work { run, has_direct: false, is_sealed: false, times, timer: None, round_trip: Duration::ZERO };
+        let work = Work {
+            run,
+            has_direct: false,
+            is_sealed: false,
+            flush_by: None,
+            times,
+            timer: None,
+            round_trip: Duration::ZERO,
+        };
         Self { shared, io_waker, work }
     }
 }
@@ -133,6 +144,11 @@ impl Work {
             self.has_direct = !carried.send_from(&mut outbox);
             shared.hub.metrics().handles.outbox_bytes.sub((before - outbox.bytes()) as u64);
         }
+        // As a rule the handler has received all by then, and with the end of that the close was answered.
+        let is_done = self.run.is_over() || self.run.close.is_some() || carried.is_close_overdue(self.times);
+        if !self.has_direct && is_done && carried.answer_close() {
+            carried.note_rooms(shared);
+        }
         if !self.has_direct
             && !carried.is_closing()
             && let Some(frame) = self.run.close.take()
@@ -145,6 +161,10 @@ impl Work {
                 self.run.close = Some(frame);
             }
         }
+        // A client may be without a carrier for so long.
+        let allowed = shared.hub.config().flush_timeout.max(self.times.ttl);
+        let begin = || Instant::now().checked_add(allowed);
+        self.flush_by = self.run.close.as_ref().and_then(|_| self.flush_by.or_else(begin));
     }
 
     /// Nothing more comes before the close, so that nobody can put it off.
@@ -156,6 +176,10 @@ impl Work {
 
     /// Does what is due; whether the session is over by it.
     fn keep_time(&mut self, shared: &Shared, wire: &mut Wire) -> bool {
+        if self.flush_by.is_some_and(|by| by <= Instant::now()) {
+            wire.abort();
+            return true;
+        }
         let Some(carried) = wire.link.carried() else { return true };
         match carried.due(Instant::now(), self.times) {
             Due::Nothing => false,
@@ -277,8 +301,8 @@ impl Work {
 
     /// Nothing can be done before something happens, or is due.
     fn wait(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Turn {
-        let deadline = wire.link.carried().and_then(|carried| carried.deadline(self.times));
-        let Some(deadline) = deadline else {
+        let due = wire.link.carried().and_then(|carried| carried.deadline(self.times));
+        let Some(deadline) = [due, self.flush_by].into_iter().flatten().min() else {
             self.timer = None;
             return Turn::Wait;
         };

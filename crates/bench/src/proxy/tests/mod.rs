@@ -1,0 +1,4 @@
+//! The machines on a clock that the tests move.
+
+mod flow;
+mod link;
