@@ -222,6 +222,7 @@ function sessionClient({ WebSocket, fetch } = globalThis) {
       const answer = await this.get(`?wait=${wait}`);
       if (answer.status === 200) for (const event of (await answer.text()).split('\n\n').slice(0, -1)) this.take(parse(event), carrier);
       else if (answer.status !== 204) throw new Error(`a poll is answered with ${answer.status}`);
+      carrier.closed = true;
       return answer.status;
     }
 
@@ -252,6 +253,12 @@ function sessionClient({ WebSocket, fetch } = globalThis) {
       } catch (error) {
         this.changed(error);
       }
+    }
+
+    // What failed was the way, and another carrier is tried.
+    goOn() {
+      this.failure = null;
+      this.posting = false;
     }
 
     end(options = {}) {

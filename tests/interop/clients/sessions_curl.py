@@ -1,4 +1,4 @@
-"""curl in resumable sessions, by command lines that a reader of the README would type, and those of the README: `URL PID`."""
+"""curl in resumable sessions: `URL PID`. The command lines of the README itself are run by `bowline`'s own tests."""
 
 import asyncio
 import json
@@ -11,13 +11,11 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from checks import Checks, equal, text_of, true
 
 URL, PID = sys.argv[1], int(sys.argv[2])
 ADDRESS = f"{URL}/session"
-README = Path(__file__).resolve().parents[3] / "README.md"
 VERSIONS = {"HTTP/1.1": "--http1.1", "HTTP/2": "--http2-prior-knowledge"}
 SECRET = r"[A-Za-z0-9_-]{1,16}\.[A-Za-z0-9_-]{22}"
 EVENTS = "-H 'Content-Type: text/event-stream'"
@@ -289,23 +287,6 @@ async def huge() -> None:
     await curl.poll(status=204)
 
 
-async def documented() -> None:
-    """Each command of the README's that has to do with sessions, in order, with this server's address and this session's secret."""
-    lines = re.findall(r"^curl .*/session.*$", README.read_text(), re.MULTILINE)
-    true(len(lines) >= 5, f"the README has {len(lines)} such commands")
-    secret = None
-    for line in lines:
-        line = line.split("    #")[0].replace("http://127.0.0.1:9001", URL)
-        command = f"curl -s --max-time 2 --fail-with-body {line.removeprefix('curl')}"
-        shown = re.search(SECRET, line)
-        async with running(command.replace(shown[0], secret or "") if shown else command) as process:
-            output = (await process.communicate())[0].decode()
-        # A stream goes on, and is cut off.
-        true(process.returncode in ((0, 28) if "-N" in line else (0,)), f"`{line}` ended with {process.returncode}: {output}")
-        opened = re.search(rf'"session":"({SECRET})"', output)
-        secret = opened[1] if opened else secret
-
-
 async def drained() -> None:
     curl = Curl("--http1.1")
     async with running(curl.line(f"-N {COMET} {ADDRESS}")) as process:
@@ -328,7 +309,6 @@ async def main() -> None:
         await checks.check(f"{name}: headers", lambda: headers(flag))
         await checks.check(f"{name}: 257 records are refused, 256 are not", lambda: many(flag))
     await checks.check("100 MB are refused", huge)
-    await checks.check("the commands of the README", documented)
     await checks.check("SIGTERM ends a stream with a time to come back", drained)
     print("done")
 
