@@ -143,7 +143,10 @@ async fn harm(rng: &mut StdRng, proxy: &Proxy, mut switched: watch::Receiver<usi
         cut_all(rng, proxy);
         // Some carry for a while, some are cut as soon as they carry.
         let patience = Duration::from_millis(rng.random_range(100..300));
-        let _nothing_works_now = timeout(patience, switched.changed()).await;
+        if let Ok(Err(_)) = timeout(patience, switched.changed()).await {
+            // Whoever listened found something wrong.
+            return;
+        }
         sleep(Duration::from_millis(rng.random_range(0..40))).await;
     }
     proxy.set_faults(Faults::default()).await.expect("they are in bounds");

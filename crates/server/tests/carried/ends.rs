@@ -204,7 +204,7 @@ async fn what_came_before_a_close_is_answered_before_it() {
         assert_eq!(ack.text, "event: ack\ndata: 3\n\n");
         let mut data = Vec::new();
         for cursor in ["0", "1", "2"] {
-            data.extend(client.wait(cursor).await.data().into_iter().skip(1));
+            data.extend(client.wait(cursor).await.data());
         }
         assert_eq!(data[..2], ["a", "b"], "{data:?}");
         assert!(data[2].contains("1000"), "{data:?}");
@@ -214,7 +214,7 @@ async fn what_came_before_a_close_is_answered_before_it() {
         let client = site.open().await;
         let start = Instant::now();
         client.post("id: 1\ndata: a\n\nid: 2\nevent: close\ndata: {\"code\":1000}\n\n").await;
-        assert!(client.wait("0").await.data()[1].contains("1000"));
+        assert!(client.wait("0").await.data()[0].contains("1000"));
         assert!((4_900..5_100).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
     }
 }
