@@ -34,7 +34,7 @@ class Bench:
 
     binary: str
     address: str
-    lines: asyncio.StreamReader
+    lines: asyncio.StreamReader | None
     flags: list[str]
     # python `websockets` answers a Close before its handler has seen what came before it, so the echoes of that are lost:
     # there the input ends only when they have come.
@@ -104,6 +104,25 @@ async def ends(bench: Bench, path: str, code: int, *said: str, flags: tuple[str,
     equal(ended.code, code, f"the exit code ({ended.err.strip()})")
     for words in said:
         true(words in ended.err, f"standard error doesn't say {words!r}: {ended.err.strip()!r}")
+
+
+async def through(binary: str, name: str, address: str) -> bool:
+    """`bowline connect` in a session of `bowline serve`, by each transport, with something in between at `address`."""
+    checks = Checks()
+    many = "".join(f"{number} {text_of(number % 300)}\n" for number in range(200))
+
+    async def carried(transport: str) -> None:
+        bench = Bench(binary, address, lines=None, flags=["--transport", transport, "-v"], patient=True)
+        ended = await bench.connect("", many, want=many)
+        equal(ended.out, many, "what was printed")
+        equal(ended.code, 0, f"the exit code ({ended.err.strip()[-300:]})")
+        # All of them get through here, and then it is the first that is taken.
+        by = "websocket" if transport == "auto" else transport
+        true(f"[{by}] <" in ended.err, f"nothing came by {by}")
+
+    for transport in ("websocket", "comet", "long-polling", "polling", "auto"):
+        await checks.check(f"{name}: bowline connect --transport {transport}", lambda: carried(transport))
+    return checks.good
 
 
 async def against(bench: Bench, server: str, deflate: bool) -> bool:

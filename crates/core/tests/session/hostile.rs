@@ -98,6 +98,8 @@ fn data_that_its_kind_does_not_have_is_an_error() {
         ("join", ""),
         ("join", "{}"),
         ("join", "[]"),
+        ("join", r#"["r",null,null]"#),
+        ("leave", r#" ["r"]"#),
         ("join", r#"{"room":7}"#),
         ("join", r#"{"room":"r"} x"#),
         ("join", r#"{"room":"r","room":"s"}"#),
@@ -121,6 +123,7 @@ fn data_that_its_kind_does_not_have_is_an_error() {
     }
     for (kind, data) in [
         ("joined", r#"{"room":"r","number":1,"position":"1"}"#),
+        ("joined", r#"[1,"r",1,"AAAAAAAAAAAAAAAAAAAAAA-1"]"#),
         ("joined", r#"{"room":"r","number":-1,"position":"AAAAAAAAAAAAAAAAAAAAAA-1"}"#),
         ("members", r#"{"to":1,"room":"r","members":[{"session":"x","identity":null}]}"#),
         ("failed", r#"{"to":1,"error":"because"}"#),

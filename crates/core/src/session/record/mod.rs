@@ -82,7 +82,11 @@ fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
+/// An object. A list is none, though serde takes one for a struct too, in the order of its fields.
 fn from_json<T: DeserializeOwned>(what: &'static str, data: &str) -> Result<T, BadRecord> {
+    if !data.trim_ascii_start().starts_with('{') {
+        return Err(BadRecord::found(what, "this is no JSON object"));
+    }
     serde_json::from_str(data).map_err(|error| BadRecord::found(what, error.to_string()))
 }
 
