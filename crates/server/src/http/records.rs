@@ -68,7 +68,7 @@ impl Records {
                 return Err(too_large(&format!("a message is over {max_message} bytes")));
             }
             Ok(Item::Record { number, record }) => match self.records.last() {
-                Some((before, _)) if number != before + 1 => {
+                Some((before, _)) if before.checked_add(1) != Some(number) => {
                     self.wrong = Some(format!("record {number} stands behind record {before}"));
                 }
                 _ => self.records.push((number, record)),

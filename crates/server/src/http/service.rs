@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use bowline_core::session::SUBPROTOCOL;
+use bowline_core::session::{SESSION_SUBPROTOCOL_PREFIX, SUBPROTOCOL};
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{ALLOW, CONNECTION},
@@ -246,7 +246,9 @@ impl Inner {
         // A session that there is goes on until it is told of its end.
         let named = if route == Route::Session && ask.is_none() { Some(Named::of(&parts)?) } else { None };
         check_method(&parts.method, &route, ask)?;
-        if !self.hub.is_ready() && !matches!(named, Some(Named::Known(_))) {
+        let resumes = matches!(route, Route::Session | Route::WebSocket)
+            && parts.subprotocol_token(SESSION_SUBPROTOCOL_PREFIX).is_some();
+        if !self.hub.is_ready() && !resumes && !matches!(named, Some(Named::Known(_))) {
             return Err(draining());
         }
         let parts = Arc::new(parts);

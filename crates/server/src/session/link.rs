@@ -54,7 +54,7 @@ impl Link {
     pub(super) fn is_flushed(&self) -> Option<bool> {
         match self {
             Self::Raw(ws) => (!ws.has_lost_output()).then(|| ws.is_flushed()),
-            Self::Carried(carried) => carried.closed_by_peer().is_none().then(|| carried.is_flushed()),
+            Self::Carried(carried) => (!carried.is_shut_by_peer()).then(|| carried.is_flushed()),
             Self::Over => None,
         }
     }

@@ -118,6 +118,12 @@ impl Wire {
         self.writers.is_some() && self.wake_some(handler)
     }
 
+    /// Whether somebody waits for room to send.
+    pub(crate) fn is_room_wanted(&self) -> bool {
+        let wants_room = |writer: &Writer| matches!(writer.wants, Wants::Room(_));
+        self.writers.as_ref().is_some_and(|writers| writers.iter().any(wants_room))
+    }
+
     /// Whether somebody waits for room to send, or for all to be on its way.
     pub(super) const fn has_writers(&self) -> bool {
         self.writers.is_some()
@@ -287,7 +293,7 @@ impl Wire {
         }
         let frame = carried.closed_by_peer()?.clone();
         // Whoever receives has all that came before, and has answered what it wants to.
-        carried.answer_close();
+        carried.receive_close();
         self.ended.get_or_insert_with(|| Box::new(Ended::new(true, true, Some(frame))));
         Some(Ok(None))
     }

@@ -209,6 +209,24 @@ async fn what_came_before_a_close_is_answered_before_it() {
         assert_eq!(data[..2], ["a", "b"], "{data:?}");
         assert!(data[2].contains("1000"), "{data:?}");
 
+        // Through the outbox, at the last moment.
+        let hub = Hub::builder().handler(|mut session: Session| async move {
+            let handle = session.handle();
+            while let Ok(Some(message)) = session.recv().await {
+                handle.send(message).unwrap();
+                session.flush().await.unwrap();
+            }
+            assert!(session.send("late").await.is_err());
+        });
+        let site = Site::new(http, hub);
+        let client = site.open().await;
+        client.post("id: 1\ndata: a\n\nid: 2\nevent: close\ndata: {\"code\":1000}\n\n").await;
+        let mut data = client.wait("0").await.data();
+        if data.len() == 1 {
+            data.extend(client.wait("1").await.data());
+        }
+        assert!(data[0] == "a" && data[1].contains("1000"), "{data:?}");
+
         let hub = Hub::builder().handler(|_session: Session| std::future::pending::<()>());
         let site = Site::new(http, hub.flush_timeout(Duration::from_secs(5)));
         let client = site.open().await;

@@ -45,7 +45,10 @@ impl Carried {
         std::mem::replace(&mut self.by, by).supersede();
         self.ends.intake.acked_now();
         self.encoding = encoding;
-        self.is_left_behind = false;
+        if std::mem::take(&mut self.is_left_behind) {
+            // It was away, and has had no chance to acknowledge.
+            self.full_since = None;
+        }
         if let Some(closing) = &mut self.closing {
             closing.is_given = false;
         }

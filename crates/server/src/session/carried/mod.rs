@@ -49,7 +49,7 @@ pub(crate) struct Carried {
     unread: Unread,
     closing: Option<Box<Closing>>,
     /// The client wants it to end, and since when: the handler may still answer what came before.
-    asked: Option<Box<(CloseFrame, Instant)>>,
+    asked: Option<Box<Asked>>,
     /// Since when the client has acknowledged so little that the ring is full.
     full_since: Option<Instant>,
     /// Nobody waits in a room for what it has not read.
@@ -63,6 +63,14 @@ enum By {
     /// A response, and who waits for something to put into it.
     Response(Option<Waker>),
     WebSocket(Box<Socket>),
+}
+
+/// The client has sent `close`.
+struct Asked {
+    frame: CloseFrame,
+    since: Instant,
+    /// The handler has received that, after all that came before.
+    is_received: bool,
 }
 
 /// How it ends: the record `close` is the ring's last.
@@ -126,11 +134,16 @@ impl Carried {
 
     /// Whether the ring has room for a message of `size` bytes; where none may be sent any more it may, and fails.
     pub(super) fn has_room(&self, size: usize) -> bool {
-        self.closing.is_some() || self.ends.ring.has_room(size)
+        self.is_shut() || self.ends.ring.has_room(size)
+    }
+
+    /// Whether the handler may send no more: it closes, or has received that its client is done.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.closing.is_some() || self.asked.as_deref().is_some_and(|asked| asked.is_received)
     }
 
     pub(super) fn send(&mut self, message: Outgoing) -> Result<(), SendError<Outgoing>> {
-        if self.closing.is_some() {
+        if self.is_shut() {
             return Err(SendError::rejected(SendErrorReason::Closed, message));
         }
         self.ends.ring.push(Sent::Message(message));
@@ -151,6 +164,7 @@ impl Carried {
 
     /// An answer, or what the application did; nothing once the end was told.
     fn tell(&mut self, record: ServerRecord) {
+        self.asked = None;
         if self.closing.is_none() {
             self.ends.ring.push(Sent::Record(Box::new(record)));
         }
@@ -179,19 +193,26 @@ impl Carried {
     /// The client has said that it is done. What it sent before is still received, and may be answered.
     fn ask_to_close(&mut self, frame: CloseFrame) {
         if self.closing.is_none() {
-            self.asked.get_or_insert_with(|| Box::new((frame, Instant::now())));
+            self.asked.get_or_insert_with(|| Box::new(Asked { frame, since: Instant::now(), is_received: false }));
+        }
+    }
+
+    /// The handler has all that came before the client's `close`, and knows of that.
+    pub(crate) fn receive_close(&mut self) {
+        if let Some(asked) = &mut self.asked {
+            asked.is_received = true;
         }
     }
 
     /// Answers the client's `close`, if it has sent one. Whether it has.
     pub(crate) fn answer_close(&mut self) -> bool {
         let asked = self.asked.take();
-        asked.map(|asked| self.start_closing(asked.0, true)).is_some()
+        asked.map(|asked| self.start_closing(asked.frame, true)).is_some()
     }
 
     /// Whether the client's `close` has waited as long as it may for the handler to receive what came before.
     pub(crate) fn is_close_overdue(&self, times: Times) -> bool {
-        self.asked.as_deref().is_some_and(|(_, since)| since.elapsed() >= times.flush)
+        self.asked.as_deref().is_some_and(|asked| asked.since.elapsed() >= times.flush)
     }
 
     fn start_closing(&mut self, frame: CloseFrame, by_peer: bool) {
@@ -214,7 +235,12 @@ impl Carried {
     /// What the client closed with, if it has.
     pub(crate) fn closed_by_peer(&self) -> Option<&CloseFrame> {
         let answered = self.closing.as_deref().filter(|closing| closing.by_peer).map(|closing| &closing.frame);
-        answered.or_else(|| self.asked.as_deref().map(|(frame, _)| frame))
+        answered.or_else(|| self.asked.as_deref().map(|asked| &asked.frame))
+    }
+
+    /// Whether nothing is sent any more because the client is done.
+    pub(super) fn is_shut_by_peer(&self) -> bool {
+        self.is_shut() && self.closed_by_peer().is_some()
     }
 
     /// How it has ended, once its client knows of that.
@@ -275,24 +301,32 @@ impl Carried {
             By::Nothing(since) => since.checked_add(times.patience.min(times.ttl)),
             By::Response(_) | By::WebSocket(_) => None,
         };
-        let ack = match self.by {
-            By::WebSocket(_) => self.ends.intake.poll_timeout().map(Instant::from_std),
-            By::Nothing(_) | By::Response(_) => None,
+        let ack = match &self.by {
+            By::WebSocket(socket) if socket.ws.can_queue() => self.ends.intake.poll_timeout().map(Instant::from_std),
+            By::WebSocket(_) | By::Nothing(_) | By::Response(_) => None,
         };
-        let stalled = self.full_since.and_then(|since| since.checked_add(MAX_STALL));
+        let stalled = self.full_since.filter(|_| self.is_attended()).and_then(|since| since.checked_add(MAX_STALL));
         let closing = self.closing.as_ref().and_then(|closing| closing.since.checked_add(times.ttl));
-        let asked = self.asked.as_deref().and_then(|(_, since)| since.checked_add(times.flush));
+        let asked = self.asked.as_deref().and_then(|asked| asked.since.checked_add(times.flush));
         [unattended, ack, stalled, closing, asked].into_iter().flatten().min()
     }
 
-    /// What is due `now`.
-    pub(crate) fn due(&mut self, now: Instant, times: Times) -> Due {
+    /// Whether there is a carrier, or was a moment ago, as between two polls.
+    const fn is_attended(&self) -> bool {
+        !(matches!(self.by, By::Nothing(_)) && self.is_left_behind)
+    }
+
+    /// What is due `now`. `is_wanted` tells that something waits for room in the ring.
+    pub(crate) fn due(&mut self, now: Instant, is_wanted: bool, times: Times) -> Due {
         let is_past = |since: Instant, wait: Duration| now.saturating_duration_since(since) >= wait;
         match &self.closing {
             Some(closing) if is_past(closing.since, times.ttl) => return Due::Over,
             Some(_) => self.full_since = None,
-            None if self.ends.ring.has_room(1) => self.full_since = None,
-            None if is_past(*self.full_since.get_or_insert(now), MAX_STALL) => return Due::Stalled,
+            None if !is_wanted && self.ends.ring.has_room(1) => self.full_since = None,
+            // Without a carrier nobody can acknowledge: its own time bounds that.
+            None if is_past(*self.full_since.get_or_insert(now), MAX_STALL) && self.is_attended() => {
+                return Due::Stalled;
+            }
             None => {}
         }
         match self.by {

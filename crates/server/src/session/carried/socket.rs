@@ -269,8 +269,9 @@ impl Carried {
             {
                 queue(ws, &counted);
             }
-            // Behind the records, so that who sees it has had those before.
-            if ends.intake.poll_timeout().is_some()
+            // Behind the records, so that who sees it has had those before. Where there is no room, a later one says it all.
+            if ws.can_queue()
+                && ends.intake.poll_timeout().is_some()
                 && let Some(last) = ends.intake.take_ack(Instant::now().into_std())
             {
                 drop(ws.queue(encode_signal(&ServerSignal::Ack(last))));

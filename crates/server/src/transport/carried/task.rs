@@ -144,9 +144,10 @@ impl Work {
             self.has_direct = !carried.send_from(&mut outbox);
             shared.hub.metrics().handles.outbox_bytes.sub((before - outbox.bytes()) as u64);
         }
-        // As a rule the handler has received all by then, and with the end of that the close was answered.
-        let is_done = self.run.is_over() || self.run.close.is_some() || carried.is_close_overdue(self.times);
-        if !self.has_direct && is_done && carried.answer_close() {
+        // What the handler sent to its own session before it received the end goes first, if it finds room in time.
+        let is_done = self.run.is_over() || self.run.close.is_some() || carried.is_shut();
+        let is_sent = || !self.has_direct && shared.outbox().is_empty();
+        if (carried.is_close_overdue(self.times) || is_done && is_sent()) && carried.answer_close() {
             carried.note_rooms(shared);
         }
         if !self.has_direct
@@ -180,8 +181,9 @@ impl Work {
             wire.abort();
             return true;
         }
+        let is_wanted = self.has_direct || wire.is_room_wanted();
         let Some(carried) = wire.link.carried() else { return true };
-        match carried.due(Instant::now(), self.times) {
+        match carried.due(Instant::now(), is_wanted, self.times) {
             Due::Nothing => false,
             Due::LeaveBehind => {
                 shared.leave_behind();
