@@ -161,7 +161,7 @@ impl Session {
     }
 
     fn failed(&mut self, waiting: Waiting, reason: FailedReason, text: String) {
-        let error = RequestError::Failed { reason, text };
+        let error = RequestError::Failed { reason: reason.clone(), text };
         match waiting {
             Waiting::Published(answer) => drop(answer.send(Err(error))),
             Waiting::Members(answer) => drop(answer.send(Err(error))),
@@ -169,6 +169,9 @@ impl Session {
                 self.rooms.remove_if_left(&room);
                 answer.map(|answer| answer.send(Err(error)));
             }
+            // The server's application was first, which `joined` told: whoever asked has the room by that.
+            Waiting::Joined(name)
+                if reason == FailedReason::JoinedAlready && self.rooms.get(&name).is_some_and(Room::is_joined) => {}
             Waiting::Joined(name) => {
                 let answer = self.rooms.get_mut(&name).and_then(Room::take_answer);
                 match answer {
