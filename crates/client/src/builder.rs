@@ -192,7 +192,7 @@ impl Builder {
     }
 
     /// How long it is remembered which transports don't work here. So long they are tried last, and then again in the
-    /// background while another carries. Default 5 min.
+    /// background while another carries; with a time shorter than [`race_delay`](Self::race_delay), after that. Default 5 min.
     #[must_use]
     pub const fn memory(mut self, memory: Duration) -> Self {
         self.memory = memory;
