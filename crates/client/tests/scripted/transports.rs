@@ -114,6 +114,24 @@ async fn comet() {
 }
 
 #[tokio::test]
+async fn comet_goes_on_after_a_short_stream_that_brought_something_and_not_after_nothing() {
+    let mut peer = Peer::bind().await;
+    let mut client = peer.client(&[Transport::Comet]).build().expect("checked");
+    peer.next().await.events(&format!("{}id: 1\ndata: a\n\n", open(Some(SECRET), 0, 0))).await;
+    assert_eq!(event(&mut client).await, connected(Transport::Comet));
+    assert_eq!(event(&mut client).await, message("a"));
+    let asked = peer.next().await;
+    assert_eq!((asked.session(), asked.header("bowline-cursor")), (SECRET, Some("1")));
+    asked.answer("204 No Content", &[], "").await;
+    let Event::Disconnected { reason, .. } = event(&mut client).await else { panic!("it is no stream") };
+    assert!(reason.contains("204 No Content"), "{reason}");
+    peer.next().await.events(&open(Some(SECRET), 0, 1)).await;
+    assert_eq!(event(&mut client).await, connected(Transport::Comet));
+    assert!(matches!(event(&mut client).await, Event::Resumed { .. }));
+    assert!(matches!(event(&mut client).await, Event::Disconnected { .. }));
+}
+
+#[tokio::test]
 async fn long_polling() {
     let mut peer = Peer::bind().await;
     let mut client = peer.client(&[Transport::LongPolling]).build().expect("checked");
