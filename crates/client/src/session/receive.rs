@@ -161,7 +161,7 @@ impl Session {
     }
 
     fn failed(&mut self, waiting: Waiting, reason: FailedReason, text: String) {
-        let error = RequestError::Failed { reason: reason.clone(), text };
+        let error = RequestError::Failed { reason, text };
         match waiting {
             Waiting::Published(answer) => drop(answer.send(Err(error))),
             Waiting::Members(answer) => drop(answer.send(Err(error))),
