@@ -156,7 +156,7 @@ impl Session {
             answer.map(|answer| answer.send(Ok(())));
         } else {
             self.deliveries.extend(self.rooms.event(name, RoomEvent::Left { why: None }));
-            self.rooms.remove(name);
+            self.deliveries.extend(self.rooms.remove(name));
         }
     }
 
@@ -178,7 +178,7 @@ impl Session {
                     Some(answer) => drop(answer.send(Err(error))),
                     None => self.deliveries.extend(self.rooms.event(&name, RoomEvent::Left { why: Some(error) })),
                 }
-                self.rooms.remove(&name);
+                self.deliveries.extend(self.rooms.remove(&name));
             }
             // A message is not answered.
             Waiting::Acked(told) => drop(told.send(Ok(()))),

@@ -75,7 +75,9 @@ impl Room {
 
     pub(super) fn leave(&mut self) {
         self.state = State::Leaving;
-        self.end();
+        if let Some(mailbox) = &self.mailbox {
+            mailbox.end();
+        }
     }
 
     /// Whoever waits to join, if that is still so.
@@ -94,12 +96,6 @@ impl Room {
 
     pub(super) fn mailbox(&self) -> Option<Arc<Mailbox<RoomEvent>>> {
         self.mailbox.clone()
-    }
-
-    fn end(&self) {
-        if let Some(mailbox) = &self.mailbox {
-            mailbox.end();
-        }
     }
 
     /// Where to give what happens in the room.
@@ -133,16 +129,18 @@ impl Rooms {
         self.rooms.insert(name, room);
     }
 
-    pub(super) fn remove(&mut self, name: &str) {
-        self.rooms.remove(name).iter().for_each(Room::end);
+    /// Gives the end of what is told of it, which comes after what was told before.
+    pub(super) fn remove(&mut self, name: &str) -> Option<Delivery> {
         self.numbers.retain(|_, room| **room != *name);
         self.epochs.retain(|_, room| **room != *name);
+        self.rooms.remove(name)?.mailbox.map(Delivery::End)
     }
 
     /// The room was left; unless it was joined again since.
     pub(super) fn remove_if_left(&mut self, name: &str) {
         if self.rooms.get(name).is_some_and(Room::is_leaving) {
-            self.remove(name);
+            // What is told of it has ended.
+            drop(self.remove(name));
         }
     }
 
@@ -282,8 +280,8 @@ impl Rooms {
         again
     }
 
-    /// Nothing more comes.
-    pub(super) fn end(&mut self) {
-        self.rooms.drain().for_each(|(_, room)| room.end());
+    /// Nothing more comes. Gives the ends.
+    pub(super) fn end(&mut self) -> impl Iterator<Item = Delivery> {
+        self.rooms.drain().filter_map(|(_, room)| room.mailbox.map(Delivery::End))
     }
 }

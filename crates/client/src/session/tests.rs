@@ -45,6 +45,10 @@ fn told(session: &mut Session) -> Vec<String> {
             format!("gap {} to {} {}", gap.from.offset, gap.to.offset, gap.reason.as_str())
         }
         Delivery::Room(_, RoomEvent::Left { why }) => format!("left {}", why.is_some()),
+        Delivery::End(mailbox) => {
+            mailbox.end();
+            "end".to_owned()
+        }
         other => format!("{other:?}"),
     };
     std::iter::from_fn(|| session.poll_delivery()).map(show).collect()
@@ -194,11 +198,10 @@ fn a_room_that_cannot_be_joined_again_ends() {
     sent(&mut session);
     told(&mut session);
     record(&mut session, ServerRecord::Failed { to: 1, error: FailedReason::Forbidden, text: "no more".to_owned() });
-    assert_eq!(told(&mut session), ["left true"]);
-    assert_eq!(
-        mailbox.poll_next(&std::task::Context::from_waker(std::task::Waker::noop())),
-        std::task::Poll::Ready(None)
-    );
+    let next = || mailbox.poll_next(&std::task::Context::from_waker(std::task::Waker::noop()));
+    assert_eq!(next(), std::task::Poll::Pending, "what is told of it comes before its end");
+    assert_eq!(told(&mut session), ["left true", "end"]);
+    assert_eq!(next(), std::task::Poll::Ready(None));
 }
 
 #[test]
@@ -282,6 +285,21 @@ fn a_join_that_crosses_the_applications_own_keeps_the_room() {
     record(&mut session, failed);
     publication(&mut session, Place::Number(RoomNumber(3), 13));
     assert_eq!(told(&mut session), ["lost", "gap 11 to 12 expired", "joined r", "13"]);
+}
+
+#[test]
+fn what_waits_for_a_room_comes_before_its_end() {
+    for by_client in [false, true] {
+        let (mut session, _, _mailbox) = in_room();
+        publication(&mut session, Place::Number(RoomNumber(7), 11));
+        if by_client {
+            session.end();
+            assert_eq!(told(&mut session), ["11", "end"]);
+        } else {
+            record(&mut session, ServerRecord::Left { to: None, room: "r".to_owned() });
+            assert_eq!(told(&mut session), ["11", "left false", "end"]);
+        }
+    }
 }
 
 #[test]
