@@ -19,14 +19,14 @@ use crate::{
     Backoff, Client, ConfigError, Exchange, Overflow, Proxy, Transport,
     config::{Auth, Config},
     exchange::Wire,
-    net::{Dialer, Proxies, Target},
+    net::{Dialer, Proxies, SECRET_HEADERS, Target, Url},
     policy, queue, session,
 };
 
 /// Makes a [`Client`]. Everything has a default but the URL; all is checked once, in [`build`](Self::build).
 #[derive(Clone, Debug)]
 pub struct Builder {
-    url: String,
+    url: Url,
     transports: Vec<Transport>,
     headers: HeaderMap,
     auth: Option<Auth>,
@@ -57,7 +57,7 @@ pub struct Builder {
 impl Builder {
     pub(crate) fn new(url: &str) -> Self {
         Self {
-            url: url.to_owned(),
+            url: Url(url.into()),
             transports: Transport::ALL.to_vec(),
             headers: HeaderMap::new(),
             auth: None,
@@ -101,7 +101,11 @@ impl Builder {
     /// A header that goes with every request: `Authorization`, `Cookie`, `Origin` … Those of the protocol itself are refused in
     /// [`build`](Self::build).
     #[must_use]
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub fn header(mut self, name: HeaderName, mut value: HeaderValue) -> Self {
+        if SECRET_HEADERS.contains(&name) {
+            // Keeps it out of logs and out of HPACK's tables.
+            value.set_sensitive(true);
+        }
         self.headers.append(name, value);
         self
     }
@@ -192,7 +196,7 @@ impl Builder {
     }
 
     /// How long it is remembered which transports don't work here. So long they are tried last, and then again in the
-    /// background while another carries. Default 5 min.
+    /// background while another carries; with a time shorter than [`race_delay`](Self::race_delay), after that. Default 5 min.
     #[must_use]
     pub const fn memory(mut self, memory: Duration) -> Self {
         self.memory = memory;
@@ -292,7 +296,7 @@ impl Builder {
 
     fn check(self) -> Result<Config, ConfigError> {
         self.check_ranges()?;
-        let target = Target::new(&self.url).map_err(ConfigError::Url)?;
+        let target = Target::new(&self.url.0).map_err(ConfigError::Url)?;
         if target.is_secure() && !cfg!(feature = "rustls") {
             return Err(ConfigError::NoTls);
         }
@@ -341,7 +345,7 @@ impl Builder {
         }
         // Two more are the session's own.
         let offered = self.subprotocols.iter().map(String::as_str).chain(["bowline.v1", "bowline.session.a"]);
-        let mut request = ClientRequest::new(&self.url)
+        let mut request = ClientRequest::new(&self.url.0)
             .and_then(|request| request.subprotocols(offered))
             .map_err(ConfigError::Url)?;
         for (name, value) in &self.headers {
@@ -389,5 +393,23 @@ impl Builder {
         ];
         let wrong = counts.iter().find(|(_, count)| *count == 0);
         wrong.map_or(Ok(()), |(what, _)| Err(ConfigError::OutOfRange { what, range: "at least 1" }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::{AUTHORIZATION, COOKIE};
+
+    use super::*;
+
+    #[test]
+    fn no_secret_is_shown() {
+        let builder = Client::builder("wss://user:secret@host/mount")
+            .proxy(Proxy::Url("http://user:secret@proxy:3128".to_owned()))
+            .header(AUTHORIZATION, HeaderValue::from_static("Bearer secret"))
+            .header(COOKIE, HeaderValue::from_static("a=secret"));
+        let shown = format!("{builder:?}");
+        assert!(shown.contains("host/mount") && shown.contains("proxy:3128"), "{shown}");
+        assert!(!shown.contains("secret") && !shown.contains("user"), "{shown}");
     }
 }

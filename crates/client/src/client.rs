@@ -290,7 +290,8 @@ impl RoomHandle {
     }
 
     /// What happens next; `None` once the room was left, or the client is closed. In the order of their offsets, each
-    /// publication at most once, none missing: or first exactly one gap that tells which.
+    /// publication at most once, none missing: or first exactly one gap that tells which. Once the client is closed, what its
+    /// [mailbox](crate::Builder::mailbox) had no room for is dropped.
     ///
     /// # Cancel safety
     /// Cancel safe: nothing is lost.

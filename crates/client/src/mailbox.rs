@@ -45,10 +45,10 @@ impl<T: Weigh> Mailbox<T> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an item in. Gives it back where there is no room, and wakes the task when there is.
+    /// Puts an item in. Gives it back where there is no room, and wakes the task when there is. After the end it is dropped.
     pub(crate) fn push(&self, item: T, cx: &Context<'_>) -> Result<(), T> {
         let mut inner = self.lock();
-        if inner.abandoned {
+        if inner.abandoned || inner.ended {
             return Ok(());
         }
         let weight = item.weight();
@@ -145,6 +145,7 @@ mod tests {
         assert_eq!(mailbox.poll_next(&cx()), Poll::Ready(Some(7)));
         assert_eq!(mailbox.push(8, &cx()), Ok(()));
         mailbox.end();
+        assert_eq!(mailbox.push(9, &cx()), Ok(()));
         assert_eq!(mailbox.poll_next(&cx()), Poll::Ready(Some(8)));
         assert_eq!(mailbox.poll_next(&cx()), Poll::Ready(None));
     }

@@ -68,14 +68,13 @@ pub(crate) fn retry_in(reason: &str) -> Option<Duration> {
 
 /// Of an event or a message, the first `max` characters, its control characters escaped; and the secret in `open` left out.
 pub(super) fn show_event(text: &str, max: usize) -> String {
-    const SECRET: &str = "\"session\":\"";
     let is_open = text.trim_start_matches('\u{1e}').starts_with("event: open");
     let mut shown = String::new();
-    let text = match text.split_once(SECRET).filter(|_| is_open) {
+    let text = match split_at_secret(text).filter(|_| is_open) {
         Some((before, after)) => {
             let (secret, rest) = after.split_once('"').unwrap_or((after, ""));
             let node = secret.split_once('.').map_or("", |(node, _)| node);
-            &format!("{before}{SECRET}{node}.…\"{rest}")
+            &format!("{before}{node}.…\"{rest}")
         }
         None => text,
     };
@@ -92,6 +91,16 @@ pub(super) fn show_event(text: &str, max: usize) -> String {
         }
     }
     shown
+}
+
+/// Before and after the quotation mark that begins the secret. JSON may have white space around the colon.
+fn split_at_secret(text: &str) -> Option<(&str, &str)> {
+    const NAME: &str = "\"session\"";
+    text.match_indices(NAME).find_map(|(at, _)| {
+        let after = text.get(at + NAME.len()..)?.trim_start().strip_prefix(':')?;
+        let secret = after.trim_start().strip_prefix('"')?;
+        text.split_at_checked(text.len() - secret.len())
+    })
 }
 
 #[cfg(test)]
@@ -152,6 +161,8 @@ mod tests {
         let open = "\u{1e}event: open\ndata: {\"version\":1,\"session\":\"a.AAECAwQFBgcICQoLDA0ODw\",\"id\":\"00\"}";
         let shown = show_event(open, 200);
         assert_eq!(shown, "␞event: open⏎data: {\"version\":1,\"session\":\"a.…\",\"id\":\"00\"}");
+        let spaced = show_event("event: open\ndata: { \"session\" : \"a.AAECAwQFBgcICQoLDA0ODw\" }", 200);
+        assert_eq!(spaced, "event: open⏎data: { \"session\" : \"a.…\" }");
         assert_eq!(show_event("\u{1b}[2Jx", 5), "\\u{1b}[2Jx");
         assert_eq!(show_event("123456", 5), "12345…");
     }

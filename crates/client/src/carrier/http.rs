@@ -36,7 +36,7 @@ use crate::{
 /// How long a server may hold a poll: it bounds that itself.
 const LONG_POLL: Duration = Duration::from_secs(25);
 
-/// A Comet stream that ends sooner than this is none: something on the way doesn't let it be one.
+/// A Comet stream that ends sooner than this, and brought nothing, is none: something on the way doesn't let it be one.
 const SHORTEST_STREAM: Duration = Duration::from_secs(5);
 
 /// A poll that was to be held and is answered sooner, with nothing, was not held; asking on would be a loop.
@@ -206,6 +206,11 @@ impl HttpCarrier {
             return None;
         }
         if answer.status() == StatusCode::NO_CONTENT {
+            if self.transport == Transport::Comet {
+                // PROTOCOL.md §3 has no such answer. Asking on would be a loop.
+                let why = "the server answered 204 No Content instead of an event stream";
+                return Some(self.end(End::new(FailureKind::Broken, why)));
+            }
             self.failed_once = false;
             self.rest();
             if !std::mem::replace(&mut self.is_open, true) {
@@ -301,7 +306,7 @@ impl HttpCarrier {
     /// `None` where it goes on with the next request.
     fn answer_ended(&mut self) -> Option<Output> {
         let is_short = self.transport == Transport::Comet && self.asked_at.elapsed() < SHORTEST_STREAM;
-        if !self.is_open || is_short {
+        if !self.is_open || is_short && !self.brought {
             return Some(self.end(End::new(FailureKind::Broken, "the answer ended as soon as it began")));
         }
         self.failed_once = false;

@@ -135,7 +135,7 @@ impl Carrier {
     /// The headers that it was begun with, which go with every request of the same carrier.
     pub(crate) fn headers(&self) -> HeaderMap {
         match self {
-            Self::WebSocket(_) => HeaderMap::new(),
+            Self::WebSocket(carrier) => carrier.headers().clone(),
             Self::Http(carrier) => carrier.headers().clone(),
         }
     }

@@ -47,6 +47,7 @@ const BAD_RECORD: u16 = 4002;
 pub(crate) struct WebSocketCarrier {
     config: Arc<Config>,
     attach: Attach,
+    headers: HeaderMap,
     state: State,
     decoder: Decoder<ServerRecord>,
     is_open: bool,
@@ -75,12 +76,17 @@ impl WebSocketCarrier {
         Self {
             config: Arc::clone(&means.config),
             attach,
+            headers: HeaderMap::new(),
             state: State::Dialing(Box::pin(dialing)),
             decoder: Decoder::new(),
             is_open: false,
             is_over: false,
             check: None,
         }
+    }
+
+    pub(super) const fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     fn wire(&self) -> &Wire {
@@ -92,7 +98,8 @@ impl WebSocketCarrier {
             let output = match &mut self.state {
                 State::Dialing(dialing) => match std::task::ready!(dialing.as_mut().poll(cx)) {
                     Ok((headers, stream)) => {
-                        self.handshake(&headers, stream);
+                        self.headers = headers;
+                        self.handshake(stream);
                         Output::Sent
                     }
                     Err(end) => self.end(end),
@@ -124,7 +131,7 @@ impl WebSocketCarrier {
         }
     }
 
-    fn handshake(&mut self, headers: &HeaderMap, stream: Stream) {
+    fn handshake(&mut self, stream: Stream) {
         let mut offered = vec![SUBPROTOCOL.to_owned()];
         let mut shown = SUBPROTOCOL.to_owned();
         if let Some(secret) = &self.attach.secret {
@@ -133,7 +140,10 @@ impl WebSocketCarrier {
         }
         offered.extend(self.config.subprotocols.iter().cloned());
         let mut connector = Connector::new().config(Arc::clone(&self.config.connection)).subprotocols(offered);
-        for (name, value) in headers {
+        // The application's go in place of the URL's user and password, as over HTTP.
+        let mut headers = self.config.target.headers().clone();
+        headers.extend(self.headers.clone());
+        for (name, value) in &headers {
             connector = connector.header(name.clone(), value.clone());
         }
         let cursor = self.attach.secret.is_some().then(|| self.attach.cursor.to_string());

@@ -114,7 +114,8 @@ impl Driver {
             self.say_goodbye();
         }
         if self.queue.is_closing() {
-            self.finish(Closed::ByClient { clean: true });
+            // Where its own end was not yet on its way, messages still waited to be taken.
+            self.finish(Closed::ByClient { clean: self.session.is_closing() });
         } else if is_for_now(frame.code()) {
             let end = End::new(FailureKind::Gone, format!("the server ended the session: {frame}"));
             // Where it says when to come back, it is for all of its clients.

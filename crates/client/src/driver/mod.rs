@@ -78,6 +78,11 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.queue.end();
         self.session.end();
+        while let Some(delivery) = self.session.poll_delivery() {
+            if let Delivery::End(room) = delivery {
+                room.end();
+            }
+        }
         self.events.end();
     }
 }
@@ -146,17 +151,32 @@ impl Driver {
     /// Hands on what the application has room for.
     fn deliver(&mut self, cx: &Context<'_>) -> bool {
         let mut done = false;
+        let mut held = Vec::new();
         while let Some(delivery) = self.session.poll_delivery() {
             let refused = match delivery {
-                Delivery::Event(event) => self.events.push(event, cx).map_err(Delivery::Event),
-                Delivery::Room(room, event) => room.push(event, cx).map_err(|event| Delivery::Room(room, event)),
+                Delivery::Event(event) if held.is_empty() => self.events.push(event, cx).map_err(Delivery::Event),
+                Delivery::Event(event) => Err(Delivery::Event(event)),
+                Delivery::Room(room, event) => match room.push(event, cx) {
+                    // Nobody may read the room any more; the client's last event must not wait for that.
+                    Err(_) if self.over => {
+                        room.end();
+                        Ok(())
+                    }
+                    pushed => pushed.map_err(|event| Delivery::Room(room, event)),
+                },
+                Delivery::End(room) => {
+                    room.end();
+                    Ok(())
+                }
             };
-            if let Err(delivery) = refused {
-                self.session.put_back(delivery);
-                return done;
+            done |= refused.is_ok();
+            held.extend(refused.err());
+            // Once it is over, the rooms' ends don't wait for whoever reads the client's events.
+            if !held.is_empty() && !self.over {
+                break;
             }
-            done = true;
         }
+        held.into_iter().rev().for_each(|delivery| self.session.put_back(delivery));
         done
     }
 

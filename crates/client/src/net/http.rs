@@ -73,7 +73,7 @@ impl Request {
 }
 
 /// What is not shown, whatever its value.
-const SECRET_HEADERS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+pub(crate) const SECRET_HEADERS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
 /// Connections that requests go by, kept for the next.
 #[derive(Clone, Debug)]

@@ -10,8 +10,8 @@ mod target;
 pub use self::proxy::Proxy;
 pub(crate) use self::{
     dial::Dialer,
-    http::{Asked, Http, Request, Response},
+    http::{Asked, Http, Request, Response, SECRET_HEADERS},
     proxy::Proxies,
     stream::Stream,
-    target::Target,
+    target::{Target, Url},
 };

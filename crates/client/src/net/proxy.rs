@@ -11,7 +11,7 @@ use crate::error::ConfigError;
 ///
 /// Everything goes through it as a tunnel (HTTP `CONNECT`, RFC 9110 §9.3.6, or SOCKS5, RFC 1928): `http://` too, so that what
 /// is between doesn't meddle with the session.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Proxy {
     /// What the environment says, in the way of curl: `HTTPS_PROXY` (for `wss` and `https`), `HTTP_PROXY` (for `ws` and `http`),
@@ -23,6 +23,17 @@ pub enum Proxy {
     /// This one: `http://`, `https://` or `socks5://`, with `user:password@` where it wants to know. `socks5` and `socks5h` are the
     /// same: the proxy looks up the name.
     Url(String),
+}
+
+impl fmt::Debug for Proxy {
+    /// Without user and password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment => f.write_str("Environment"),
+            Self::Direct => f.write_str("Direct"),
+            Self::Url(url) => f.debug_tuple("Url").field(&without_user_information(url)).finish(),
+        }
+    }
 }
 
 /// The proxies of a client, found once.
@@ -58,7 +69,8 @@ impl fmt::Debug for Proxies {
     }
 }
 
-fn without_user_information(url: &str) -> &str {
+/// What follows the last `@`: of what is no URL too, nothing that may be a password is left.
+pub(super) fn without_user_information(url: &str) -> &str {
     url.rsplit_once('@').map_or(url, |(_, rest)| rest)
 }
 

@@ -1,7 +1,22 @@
 //! Where the session is.
 
+use std::fmt;
+
 use bowline_core::handshake::{ClientRequest, RequestError};
 use http::{HeaderMap, Uri, uri::PathAndQuery};
+
+use super::proxy::without_user_information;
+
+/// A URL as it was given, which may have a password in it.
+#[derive(Clone)]
+pub(crate) struct Url(pub(crate) Box<str>);
+
+impl fmt::Debug for Url {
+    /// Without user and password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(without_user_information(&self.0), f)
+    }
+}
 
 /// The address of a session, taken apart once.
 #[derive(Clone, Debug)]

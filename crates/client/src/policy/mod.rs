@@ -299,9 +299,9 @@ impl Policy {
             }
             (State::Carried(carried), _) => {
                 let restart = carried.superseded_until.is_some().then_some(carried.transport);
-                if failure.kind != FailureKind::Unreachable {
-                    self.memory.avoid(attempt.transport, now + self.config.memory);
-                }
+                // Something else carries: that this one didn't reach the server is a matter of its path. And without some wait
+                // the next try would be made at once.
+                self.memory.avoid(attempt.transport, now + self.config.memory.max(self.config.race_delay));
                 match restart {
                     Some(transport) => self.begin_round(Some(transport), now),
                     None => self.probe_if_due(now),

@@ -84,6 +84,8 @@ enum Waiting {
 pub(crate) enum Delivery {
     Event(Event),
     Room(Arc<Mailbox<RoomEvent>>, RoomEvent),
+    /// Nothing more comes of the room.
+    End(Arc<Mailbox<RoomEvent>>),
 }
 
 impl Session {
@@ -347,10 +349,10 @@ impl Session {
         self.deliveries.push_front(delivery);
     }
 
-    /// Ends what the application waits for: the client is closed.
+    /// Ends what the application waits for: the client is closed. The ends of the rooms are to be delivered.
     pub(crate) fn end(&mut self) {
         self.waiting.clear();
-        self.rooms.end();
+        self.deliveries.extend(self.rooms.end());
     }
 
     /// The bytes of a record, as they count for an acknowledgement.

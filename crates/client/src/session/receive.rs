@@ -156,7 +156,7 @@ impl Session {
             answer.map(|answer| answer.send(Ok(())));
         } else {
             self.deliveries.extend(self.rooms.event(name, RoomEvent::Left { why: None }));
-            self.rooms.remove(name);
+            self.deliveries.extend(self.rooms.remove(name));
         }
     }
 
@@ -169,13 +169,16 @@ impl Session {
                 self.rooms.remove_if_left(&room);
                 answer.map(|answer| answer.send(Err(error)));
             }
+            // The server's application was first, which `joined` told: whoever asked has the room by that.
+            Waiting::Joined(name)
+                if reason == FailedReason::JoinedAlready && self.rooms.get(&name).is_some_and(Room::is_joined) => {}
             Waiting::Joined(name) => {
                 let answer = self.rooms.get_mut(&name).and_then(Room::take_answer);
                 match answer {
                     Some(answer) => drop(answer.send(Err(error))),
                     None => self.deliveries.extend(self.rooms.event(&name, RoomEvent::Left { why: Some(error) })),
                 }
-                self.rooms.remove(&name);
+                self.deliveries.extend(self.rooms.remove(&name));
             }
             // A message is not answered.
             Waiting::Acked(told) => drop(told.send(Ok(()))),

@@ -32,10 +32,11 @@ pub(super) struct Room {
     /// After which publication the application stands, once it has joined for the first time.
     position: Option<Position>,
     number: Option<RoomNumber>,
-    /// The offset that the server certainly knows of.
-    confirmed: u64,
-    /// The offset that the server was told on this carrier.
-    told: u64,
+    /// The offset that the server certainly knows of; `None` where it doesn't know that this end goes on in a new epoch, even
+    /// at its beginning.
+    confirmed: Option<u64>,
+    /// The offset that the server was told on this carrier, likewise.
+    told: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -55,8 +56,8 @@ impl Room {
             mailbox: Some(mailbox),
             position: None,
             number: None,
-            confirmed: 0,
-            told: 0,
+            confirmed: None,
+            told: None,
         }
     }
 
@@ -67,14 +68,16 @@ impl Room {
             mailbox: None,
             position: None,
             number: None,
-            confirmed: 0,
-            told: 0,
+            confirmed: None,
+            told: None,
         }
     }
 
     pub(super) fn leave(&mut self) {
         self.state = State::Leaving;
-        self.end();
+        if let Some(mailbox) = &self.mailbox {
+            mailbox.end();
+        }
     }
 
     /// Whoever waits to join, if that is still so.
@@ -86,14 +89,13 @@ impl Room {
         matches!(self.state, State::Leaving)
     }
 
-    pub(super) fn mailbox(&self) -> Option<Arc<Mailbox<RoomEvent>>> {
-        self.mailbox.clone()
+    /// The server said that the session is in it, and nobody wants to leave.
+    pub(super) fn is_joined(&self) -> bool {
+        self.number.is_some() && !self.is_leaving()
     }
 
-    fn end(&self) {
-        if let Some(mailbox) = &self.mailbox {
-            mailbox.end();
-        }
+    pub(super) fn mailbox(&self) -> Option<Arc<Mailbox<RoomEvent>>> {
+        self.mailbox.clone()
     }
 
     /// Where to give what happens in the room.
@@ -127,16 +129,18 @@ impl Rooms {
         self.rooms.insert(name, room);
     }
 
-    pub(super) fn remove(&mut self, name: &str) {
-        self.rooms.remove(name).iter().for_each(Room::end);
+    /// Gives the end of what is told of it, which comes after what was told before.
+    pub(super) fn remove(&mut self, name: &str) -> Option<Delivery> {
         self.numbers.retain(|_, room| **room != *name);
         self.epochs.retain(|_, room| **room != *name);
+        self.rooms.remove(name)?.mailbox.map(Delivery::End)
     }
 
     /// The room was left; unless it was joined again since.
     pub(super) fn remove_if_left(&mut self, name: &str) {
         if self.rooms.get(name).is_some_and(Room::is_leaving) {
-            self.remove(name);
+            // What is told of it has ended.
+            drop(self.remove(name));
         }
     }
 
@@ -148,7 +152,7 @@ impl Rooms {
             room.state = State::Joined;
         }
         room.number = Some(number);
-        (room.confirmed, room.told) = (position.offset, position.offset);
+        (room.confirmed, room.told) = (Some(position.offset), Some(position.offset));
         let gap = match room.position {
             Some(from) if from.epoch != position.epoch => Some(Gap { from, to: position, reason: GapReason::Epoch }),
             Some(from) if from.offset < position.offset => Some(Gap { from, to: position, reason: GapReason::Expired }),
@@ -205,7 +209,7 @@ impl Rooms {
         room.position = Some(gap.to);
         if let Some(number) = number {
             room.number = Some(number);
-            (room.confirmed, room.told) = (0, 0);
+            (room.confirmed, room.told) = (None, None);
         }
         let told = room.delivery(&name, RoomEvent::Gap(Gap { from, ..gap }));
         if let Some(number) = number {
@@ -229,15 +233,15 @@ impl Rooms {
     pub(super) fn take_told(&mut self) -> Vec<(RoomNumber, u64)> {
         let places = self.places(|room| room.told);
         for room in self.rooms.values_mut() {
-            room.told = room.position.map_or(0, |position| position.offset);
+            room.told = room.position.map(|position| position.offset);
         }
         places
     }
 
-    fn places(&self, known: impl Fn(&Room) -> u64) -> Vec<(RoomNumber, u64)> {
+    fn places(&self, known: impl Fn(&Room) -> Option<u64>) -> Vec<(RoomNumber, u64)> {
         let place = |room: &Room| {
             let offset = room.position?.offset;
-            (offset > known(room)).then_some((room.number?, offset))
+            known(room).is_none_or(|known| offset > known).then_some((room.number?, offset))
         };
         self.rooms.values().filter_map(place).take(Cursor::MAX_ROOMS).collect()
     }
@@ -245,8 +249,8 @@ impl Rooms {
     pub(super) fn confirmed(&mut self, cursor: &Cursor) {
         for (number, offset) in &cursor.rooms {
             if let Some(room) = self.numbers.get(number).and_then(|name| self.rooms.get_mut(name)) {
-                room.confirmed = room.confirmed.max(*offset);
-                room.told = room.told.max(*offset);
+                room.confirmed = room.confirmed.max(Some(*offset));
+                room.told = room.told.max(Some(*offset));
             }
         }
     }
@@ -268,7 +272,7 @@ impl Rooms {
         let mut again = Vec::new();
         for (name, room) in &mut self.rooms {
             room.number = None;
-            (room.confirmed, room.told) = (0, 0);
+            (room.confirmed, room.told) = (None, None);
             if !asked(name) {
                 again.push((Arc::clone(name), room.position.map_or(room.start, JoinStart::After)));
             }
@@ -276,8 +280,8 @@ impl Rooms {
         again
     }
 
-    /// Nothing more comes.
-    pub(super) fn end(&mut self) {
-        self.rooms.drain().for_each(|(_, room)| room.end());
+    /// Nothing more comes. Gives the ends.
+    pub(super) fn end(&mut self) -> impl Iterator<Item = Delivery> {
+        self.rooms.drain().filter_map(|(_, room)| room.mailbox.map(Delivery::End))
     }
 }

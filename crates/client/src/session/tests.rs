@@ -45,6 +45,10 @@ fn told(session: &mut Session) -> Vec<String> {
             format!("gap {} to {} {}", gap.from.offset, gap.to.offset, gap.reason.as_str())
         }
         Delivery::Room(_, RoomEvent::Left { why }) => format!("left {}", why.is_some()),
+        Delivery::End(mailbox) => {
+            mailbox.end();
+            "end".to_owned()
+        }
         other => format!("{other:?}"),
     };
     std::iter::from_fn(|| session.poll_delivery()).map(show).collect()
@@ -144,6 +148,14 @@ fn another_epoch_is_another_number_and_one_gap() {
     // What was on its way of the log before.
     publication(&mut session, Place::Number(RoomNumber(7), 11));
     publication(&mut session, Place::Position(at(old, 12)));
+    // Until the server knows, it tells the gap with each poll.
+    assert_eq!(session.cursor().to_string(), "1 9.0");
+    let later = Instant::now() + Duration::from_secs(2);
+    assert_eq!(session.take_ack(later).map(|ack| ack.to_string()).as_deref(), Some("1 9.0"));
+    session.attach(&open(1, 1)).expect("the same");
+    assert_eq!(session.cursor().to_string(), "1 9.0");
+    session.confirmed(&session.cursor());
+    assert_eq!(session.cursor().to_string(), "1");
     publication(&mut session, Place::Number(RoomNumber(9), 1));
     assert_eq!(told(&mut session), ["gap 10 to 0 epoch", "1"]);
     assert_eq!(session.cursor().to_string(), "1 9.1");
@@ -186,11 +198,10 @@ fn a_room_that_cannot_be_joined_again_ends() {
     sent(&mut session);
     told(&mut session);
     record(&mut session, ServerRecord::Failed { to: 1, error: FailedReason::Forbidden, text: "no more".to_owned() });
-    assert_eq!(told(&mut session), ["left true"]);
-    assert_eq!(
-        mailbox.poll_next(&std::task::Context::from_waker(std::task::Waker::noop())),
-        std::task::Poll::Ready(None)
-    );
+    let next = || mailbox.poll_next(&std::task::Context::from_waker(std::task::Waker::noop()));
+    assert_eq!(next(), std::task::Poll::Pending, "what is told of it comes before its end");
+    assert_eq!(told(&mut session), ["left true", "end"]);
+    assert_eq!(next(), std::task::Poll::Ready(None));
 }
 
 #[test]
@@ -251,6 +262,44 @@ fn rooms_of_the_servers_application_are_told_by_the_clients_events() {
     record(&mut session, ServerRecord::Left { to: None, room: "r".to_owned() });
     publication(&mut session, Place::Number(RoomNumber(7), 12));
     assert_eq!(told(&mut session), ["joined r", "r 11", "left r"]);
+}
+
+#[test]
+fn a_join_that_crosses_the_applications_own_keeps_the_room() {
+    let failed = ServerRecord::Failed { to: 1, error: FailedReason::JoinedAlready, text: "in it".to_owned() };
+    let mut session = opened();
+    let joining = join(&mut session, "r");
+    sent(&mut session);
+    let epoch = Epoch::random();
+    record(&mut session, joined(None, 7, at(epoch, 10)));
+    record(&mut session, failed.clone());
+    let (_mailbox, position) = joining.now_or_never().expect("answered").expect("open").expect("joined");
+    assert_eq!(position, at(epoch, 10));
+    publication(&mut session, Place::Number(RoomNumber(7), 11));
+    assert_eq!(told(&mut session), ["joined r", "11"]);
+    // So too in the session after this one.
+    session.lose();
+    session.attach(&open(0, 0)).expect("new");
+    sent(&mut session);
+    record(&mut session, joined(None, 3, at(epoch, 12)));
+    record(&mut session, failed);
+    publication(&mut session, Place::Number(RoomNumber(3), 13));
+    assert_eq!(told(&mut session), ["lost", "gap 11 to 12 expired", "joined r", "13"]);
+}
+
+#[test]
+fn what_waits_for_a_room_comes_before_its_end() {
+    for by_client in [false, true] {
+        let (mut session, _, _mailbox) = in_room();
+        publication(&mut session, Place::Number(RoomNumber(7), 11));
+        if by_client {
+            session.end();
+            assert_eq!(told(&mut session), ["11", "end"]);
+        } else {
+            record(&mut session, ServerRecord::Left { to: None, room: "r".to_owned() });
+            assert_eq!(told(&mut session), ["11", "left false", "end"]);
+        }
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bowline_client::{Closed, Event, Overflow, SendErrorReason, Transport};
+use bowline_client::{Closed, Epoch, Event, JoinStart, Overflow, Position, RingBounds, SendErrorReason, Transport};
 use bowline_core::{CloseCode, CloseFrame, Limits};
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
@@ -30,6 +30,53 @@ async fn refused_by_every_transport_is_the_end() {
     assert_eq!(soon(client.next()).await, None);
     let error = client.sender().send("a").await.expect_err("closed");
     assert_eq!((error.reason(), error.into_rejected()), (SendErrorReason::Closed, Some("a".into())));
+}
+
+#[tokio::test]
+async fn an_end_by_the_server_before_all_was_sent_is_not_clean() {
+    let mut peer = Peer::bind().await;
+    let bounds = RingBounds { records: 1, bytes: 1 };
+    let mut client = peer.client(&[Transport::WebSocket]).ring(bounds).build().expect("checked");
+    let mut ws = peer.next().await.upgrade().await;
+    ws.send(&ws_open(Some(SECRET), 0, 0)).await;
+    assert_eq!(event(&mut client).await, connected(Transport::WebSocket));
+    let sender = client.sender();
+    sender.send("sent").await.expect("open");
+    sender.send("waits for the first to be acknowledged").await.expect("open");
+    sender.close(CloseCode::NORMAL_CLOSURE);
+    assert_eq!(ws.text().await, "sent");
+    ws.send("\u{1e}event: close\ndata: {\"code\":1000}").await;
+    assert_eq!(event(&mut client).await, Event::Closed(Closed::ByClient { clean: false }));
+}
+
+#[tokio::test]
+async fn a_room_that_nobody_reads_does_not_keep_the_last_event_back() {
+    let mut peer = Peer::bind().await;
+    let limits = Limits::default().close_timeout(Duration::from_millis(100));
+    let builder = peer.client(&[Transport::WebSocket]).mailbox(1, 1_000).limits(limits);
+    let mut client = builder.build().expect("checked");
+    let mut ws = peer.next().await.upgrade().await;
+    ws.send(&ws_open(Some(SECRET), 0, 0)).await;
+    assert_eq!(event(&mut client).await, connected(Transport::WebSocket));
+    let sender = client.sender();
+    let joining = tokio::spawn(async move { sender.join("r", JoinStart::Newest).await });
+    assert_eq!(ws.text().await, "\u{1e}event: join\ndata: {\"room\":\"r\"}");
+    let position = Position { epoch: Epoch::random(), offset: 0 };
+    ws.send(&format!(
+        "\u{1e}event: joined\ndata: {{\"to\":1,\"room\":\"r\",\"number\":1,\"position\":\"{position}\"}}"
+    ))
+    .await;
+    let mut room = soon(joining).await.expect("it ran").expect("joined");
+    for member in ["a", "b", "c"] {
+        ws.send(&format!(
+            "\u{1e}event: presence\ndata: {{\"room\":\"r\",\"presence\":\"joined\",\"session\":\"{member}00102030405060708090a0b0c0d0e0f\"}}"
+        ))
+        .await;
+    }
+    client.sender().close(CloseCode::NORMAL_CLOSURE);
+    assert_eq!(event(&mut client).await, Event::Closed(Closed::ByClient { clean: false }));
+    assert!(soon(room.next()).await.is_some());
+    assert_eq!(soon(room.next()).await, None);
 }
 
 #[tokio::test]

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use bowline_client::{Client, Closed, Event, Transport};
-use bowline_core::CloseCode;
+use bowline_client::{Client, Closed, Event, Proxy, Transport};
+use bowline_core::{CloseCode, Limits};
+use http::{HeaderValue, header::COOKIE};
 
-use super::support::{Peer, SECRET, connected, event, message, open, soon, ws_open};
+use super::support::{Asked, Peer, SECRET, connected, event, message, open, soon, ws_open};
 
 async fn closed(client: &mut Client) -> Closed {
     loop {
@@ -51,6 +52,34 @@ async fn a_web_socket() {
 }
 
 #[tokio::test]
+async fn a_web_socket_and_the_request_that_ends_its_session_carry_credentials() {
+    let mut peer = Peer::bind().await;
+    let url = format!("ws://user:pw@{}/mount", peer.address);
+    let short = Duration::from_millis(100);
+    let mut client = Client::builder(&url)
+        .proxy(Proxy::Direct)
+        .limits(Limits::default().close_timeout(short))
+        .header(COOKIE, HeaderValue::from_static("a=b"))
+        .build()
+        .expect("checked");
+    let asked = peer.next().await;
+    let credentials =
+        |asked: &Asked| (asked.header("authorization").map(str::to_owned), asked.header("cookie").map(str::to_owned));
+    let expected = (Some("Basic dXNlcjpwdw==".to_owned()), Some("a=b".to_owned()));
+    assert_eq!(credentials(&asked), expected);
+    let mut ws = asked.upgrade().await;
+    ws.send(&ws_open(Some(SECRET), 0, 0)).await;
+    assert_eq!(event(&mut client).await, connected(Transport::WebSocket));
+    // The peer doesn't answer the end, so that a request says it.
+    client.sender().close(CloseCode::NORMAL_CLOSURE);
+    let delete = peer.next().await;
+    assert_eq!((delete.method.as_str(), delete.session()), ("DELETE", SECRET));
+    assert_eq!(credentials(&delete), expected);
+    delete.answer("204 No Content", &[], "").await;
+    assert_eq!(closed(&mut client).await, Closed::ByClient { clean: false });
+}
+
+#[tokio::test]
 async fn comet() {
     let mut peer = Peer::bind().await;
     let mut client = peer.client(&[Transport::Comet]).build().expect("checked");
@@ -82,6 +111,24 @@ async fn comet() {
     post.ack(2).await;
     stream.send("id: 2\nevent: close\ndata: {\"code\":1000}\n\n").await;
     stream.closed().await;
+}
+
+#[tokio::test]
+async fn comet_goes_on_after_a_short_stream_that_brought_something_and_not_after_nothing() {
+    let mut peer = Peer::bind().await;
+    let mut client = peer.client(&[Transport::Comet]).build().expect("checked");
+    peer.next().await.events(&format!("{}id: 1\ndata: a\n\n", open(Some(SECRET), 0, 0))).await;
+    assert_eq!(event(&mut client).await, connected(Transport::Comet));
+    assert_eq!(event(&mut client).await, message("a"));
+    let asked = peer.next().await;
+    assert_eq!((asked.session(), asked.header("bowline-cursor")), (SECRET, Some("1")));
+    asked.answer("204 No Content", &[], "").await;
+    let Event::Disconnected { reason, .. } = event(&mut client).await else { panic!("it is no stream") };
+    assert!(reason.contains("204 No Content"), "{reason}");
+    peer.next().await.events(&open(Some(SECRET), 0, 1)).await;
+    assert_eq!(event(&mut client).await, connected(Transport::Comet));
+    assert!(matches!(event(&mut client).await, Event::Resumed { .. }));
+    assert!(matches!(event(&mut client).await, Event::Disconnected { .. }));
 }
 
 #[tokio::test]

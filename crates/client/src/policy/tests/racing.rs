@@ -188,3 +188,17 @@ fn transports_are_tried_in_the_order_given() {
     let log = world.until(301_000);
     assert_eq!(log, ["300030 start polling", "300040 start comet"]);
 }
+
+#[test]
+fn a_try_upward_that_reaches_nothing_is_not_made_again_at_once() {
+    for (memory, tries) in [(Duration::ZERO, 60), (Duration::from_secs(20), 3)] {
+        let config = Config { memory, ..config() };
+        let mut world =
+            World::new(config, &[(WebSocket, Path::Fail(10, FailureKind::Broken)), (Comet, Path::Open(10))]);
+        world.until(30);
+        world.paths(&[(WebSocket, Path::Fail(0, FailureKind::Unreachable))]);
+        let log = world.until(60_000);
+        let started = log.iter().filter(|line| line.ends_with("start websocket")).count();
+        assert!(started > 0 && started <= tries, "{started} tries in a minute with a memory of {memory:?}");
+    }
+}
