@@ -222,7 +222,7 @@ async def failures() -> None:
             ("join", {"room": "failing"}, "joined-already"),
             ("join", {"room": ""}, "room-name"),
             ("leave", {"room": "elsewhere"}, "not-joined"),
-            ("publish", {"room": "failing", "text": text_of((256 << 10) + 1)}, "too-large"),
+            ("publish", {"room": "failing", "text": text_of((1 << 20) + 1)}, "too-large"),
         ]
         for number, (kind, members, error) in enumerate(table, 2):
             await carrier.command(kind, **members)
