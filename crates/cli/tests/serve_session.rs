@@ -15,7 +15,7 @@ const README: &str = include_str!("../../../README.md");
 /// The README's lines, as they stand there, and what each comes to. Without bash and curl there is nothing to be tried.
 #[tokio::test]
 async fn the_readme_shows_each_transport_by_curl() {
-    let (_, section) = README.split_once("## Sessions that outlive").expect("a section");
+    let (_, section) = README.split_once("## Sessions that go on").expect("a section");
     let (_, script) = section.split_once("```bash\n").expect("a script");
     let (script, _) = script.split_once("```").expect("its end");
     let server = Server::start("serve", &[]).await;

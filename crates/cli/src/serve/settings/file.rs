@@ -252,12 +252,12 @@ mod tests {
             (
                 "[quotas]",
                 "a.toml:1: quotas: there is none; there are [listener], [tls], [guards], [status], [limits], \
-              [keepalive], [sessions], [deflate], [drain], [room_defaults], [rooms]",
+              [sessions], [keepalive], [deflate], [drain], [room_defaults], [rooms]",
             ),
             (
                 "threads = 2",
                 "a.toml:1: threads: there is none; there are [listener], [tls], [guards], [status], [limits], \
-              [keepalive], [sessions], [deflate], [drain], [room_defaults], [rooms]; threads stands in [listener]",
+              [sessions], [keepalive], [deflate], [drain], [room_defaults], [rooms]; threads stands in [listener]",
             ),
             ("limits = 3", "a.toml:1: limits: write it as a table: [limits]"),
             ("\n[limits]\n\nmax_message_size = 0", "a.toml:4: limits.max_message_size = 0: it must be at least 1 byte"),
