@@ -80,7 +80,7 @@ pub(crate) struct ProxyArgs {
     #[arg(long, requires = "cut", help_heading = ENDS)]
     pub(crate) reset: bool,
 
-    /// Pass so many bytes of a connection [0], then read on and pass nothing, not even the end
+    /// Pass so many bytes of a connection (0 if none are given), then read on and pass nothing, not even the end
     #[arg(long, value_name = "BYTES", num_args = 0..=1, default_missing_value = "0", require_equals = true)]
     #[arg(value_parser = directed(parse_number), help_heading = ENDS)]
     pub(crate) black_hole: Vec<Directed<u64>>,
