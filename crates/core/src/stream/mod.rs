@@ -1,6 +1,6 @@
 //! WebSocket over tokio: [`WebSocket<IO>`] for any `AsyncRead + AsyncWrite`.
 //!
-//! [`connect`] opens one as a client, [`WebSocket::accept`] answers one as a server; [`Connector`] and [`Acceptor`] do
+//! [`connect()`] opens one as a client, [`WebSocket::accept`] answers one as a server; [`Connector`] and [`Acceptor`] do
 //! the same with a [`Config`](crate::connection::Config), subprotocols and headers.
 
 mod accept;
