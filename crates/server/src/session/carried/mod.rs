@@ -150,7 +150,7 @@ impl Carried {
         Ok(())
     }
 
-    /// Sends from the outbox what the ring takes, one after the other as `next` gives them; whether that is all.
+    /// Sends from the outbox what the ring takes; whether that is all.
     pub(crate) fn send_from(&mut self, outbox: &mut super::outbox::Outbox) -> bool {
         while self.closing.is_none()
             && let Some(len) = outbox.next_len()
@@ -164,7 +164,6 @@ impl Carried {
 
     /// An answer, or what the application did; nothing once the end was told.
     fn tell(&mut self, record: ServerRecord) {
-        self.asked = None;
         if self.closing.is_none() {
             self.ends.ring.push(Sent::Record(Box::new(record)));
         }
@@ -216,6 +215,7 @@ impl Carried {
     }
 
     fn start_closing(&mut self, frame: CloseFrame, by_peer: bool) {
+        self.asked = None;
         if self.closing.is_none() {
             self.ends.ring.push(Sent::Record(Box::new(ServerRecord::Close(frame.clone()))));
             self.closing = Some(Box::new(Closing { frame, by_peer, since: Instant::now(), is_given: false }));
@@ -344,5 +344,26 @@ impl Carried {
         if let By::Response(Some(waker)) = self.by {
             waker.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bowline_core::CloseCode;
+
+    use super::*;
+
+    /// As when the application has it leave a room just then.
+    #[test]
+    fn what_is_told_after_a_clients_close_does_not_undo_it() {
+        let mut carried = Carried::new(RingBounds { records: 10, bytes: 1_000 }).unwrap();
+        carried.ask_to_close(CloseCode::NORMAL_CLOSURE.into());
+        carried.tell(ServerRecord::Left { to: None, room: "a".into() });
+        assert!(carried.closed_by_peer().is_some() && carried.answer_close());
+        // What waits for nothing, a DELETE for instance, leaves no close to be answered.
+        let mut carried = Carried::new(RingBounds { records: 10, bytes: 1_000 }).unwrap();
+        carried.ask_to_close(CloseCode::NORMAL_CLOSURE.into());
+        carried.start_closing(CloseCode::GOING_AWAY.into(), false);
+        assert!(carried.closed_by_peer().is_none() && !carried.answer_close());
     }
 }
