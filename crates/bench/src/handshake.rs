@@ -99,7 +99,7 @@ fn tokens<'a>(headers: &'a [httparse::Header<'a>], name: &'a str) -> impl Iterat
 }
 
 /// The first line of a body, shortened.
-fn reason(body: &[u8]) -> String {
+pub(crate) fn reason(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(MAX_REASON)]);
     text.lines().next().unwrap_or_default().trim().to_owned()
 }

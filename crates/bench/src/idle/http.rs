@@ -7,6 +7,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::dial::{Dialer, classify};
+use crate::handshake::reason;
 use crate::open::{self, not_yet, write_request};
 use crate::{Error, Faults, IdlePlan, Target, Transport};
 
@@ -213,10 +214,7 @@ fn head(bytes: &[u8]) -> Result<Option<(usize, Body)>, Error> {
         (200, Some(length)) => Ok(Some((len, Body::Length(length)))),
         (200, None) => Ok(Some((len, Body::Chunked))),
         (204, _) => Ok(Some((len, Body::Length(0)))),
-        _ => {
-            let body = String::from_utf8_lossy(&bytes[len..]);
-            Err(Error::Refused { status, body: body.lines().next().unwrap_or_default().to_owned() })
-        }
+        _ => Err(Error::Refused { status, body: reason(&bytes[len..]) }),
     }
 }
 

@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-use http::{
-    HeaderMap, HeaderName,
-    header::{ACCEPT, SEC_WEBSOCKET_PROTOCOL},
-    request::Parts,
-};
+use http::{HeaderMap, HeaderName, header::ACCEPT, request::Parts};
 
-use super::{RequestExt as _, collect::malformed, guards::Turned};
+use super::{RequestExt as _, collect::malformed, guards::Turned, request::offered};
 use crate::room::Start;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -62,8 +58,7 @@ pub(super) fn wants_event_stream(headers: &HeaderMap) -> bool {
 
 /// Whether the client offers this subprotocol.
 pub(super) fn offers(headers: &HeaderMap, subprotocol: &str) -> bool {
-    let lines = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(',')).any(|offer| offer.trim_matches([' ', '\t']) == subprotocol)
+    offered(headers).any(|offer| offer == subprotocol)
 }
 
 /// Digits only, and at most so many that it can't run over.

@@ -57,14 +57,18 @@ impl RequestExt for Parts {
     }
 
     fn subprotocol_token(&self, prefix: &str) -> Option<&str> {
-        let lines = self.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(text);
-        let mut offers = lines.flat_map(|line| line.split(',')).map(|offer| offer.trim_matches([' ', '\t']));
-        offers.find_map(|offer| offer.strip_prefix(prefix)).filter(|token| !token.is_empty())
+        offered(&self.headers).find_map(|offer| offer.strip_prefix(prefix)).filter(|token| !token.is_empty())
     }
 
     fn connection(&self) -> Option<ConnectionInfo> {
         self.extensions.get().copied()
     }
+}
+
+/// The subprotocols that a client offers (RFC 6455 §11.3.4).
+pub(super) fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(text);
+    lines.flat_map(|line| line.split(',')).map(|offer| offer.trim_matches([' ', '\t']))
 }
 
 fn text(value: &HeaderValue) -> Option<&str> {

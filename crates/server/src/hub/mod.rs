@@ -242,7 +242,7 @@ impl Hub {
         let held = Held { open: Open::new(self.metrics(), Transport::WebSocket), slot };
         let shared = Arc::new(Shared::new(self.clone(), Link::Raw(ws), None, identity));
         self.begin(&shared, request, handler, |handled, span| {
-            transport::WebSocketTask::new(Arc::clone(&shared), handled, held, span)
+            transport::web_socket_task(Arc::clone(&shared), handled, held, span)
         });
         Ok(SessionHandle::new(shared))
     }
@@ -262,7 +262,7 @@ impl Hub {
         let shared = Arc::new(Shared::new(self.clone(), Link::Carried(carried), Some(secret), identity));
         self.0.secrets.add(secret, Arc::clone(&shared));
         self.begin(&shared, request, handler, |handled, span| {
-            transport::CarriedTask::new(Arc::clone(&shared), handled, span)
+            transport::carried_task(Arc::clone(&shared), handled, span)
         });
         Some(shared)
     }

@@ -7,13 +7,14 @@ mod event_stream;
 mod events;
 mod long_poll;
 mod run;
+mod task;
 mod web_socket;
 
 pub(crate) use self::{
-    carried::{CarriedTask, Comet, MAX_STREAM_BYTES, Polled, Sitting, poll as poll_session},
+    carried::{Comet, MAX_STREAM_BYTES, Polled, Sitting, carried_task, poll as poll_session},
     clock::Pace,
     event_stream::EventStream,
     events::{append_gap, gap_signal},
     long_poll::poll,
-    web_socket::WebSocketTask,
+    web_socket::web_socket_task,
 };

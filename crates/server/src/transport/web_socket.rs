@@ -13,7 +13,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -22,8 +22,9 @@ use tokio::time::{Sleep, sleep};
 use tracing::Span;
 
 use super::{
-    end::{count_received, end},
+    end::count_received,
     run::Run,
+    task::{Task, Turn, Work},
 };
 use crate::{
     handler::HandlerFuture,
@@ -31,24 +32,14 @@ use crate::{
     metrics::{Disconnect, Held},
     room::Next,
     session::{Flow, Shared, Unread},
-    signal::{HANDLER, IO, IoWaker, OUTBOX, ROOMS},
+    signal::{HANDLER, IO, OUTBOX},
 };
 
-/// Turns in one poll, after which others may run.
-const MAX_TURNS: usize = 32;
 /// Reads of rooms' logs in one turn.
 const MAX_READS: usize = 16;
 
-/// The future of a session's task.
-pub(crate) struct WebSocketTask {
-    shared: Arc<Shared>,
-    /// What the socket and the timer wake.
-    io_waker: Waker,
-    work: Work,
-}
-
 /// What is to be done.
-struct Work {
+struct WebSocketWork {
     unread: Unread,
     /// The outbox has something.
     has_direct: bool,
@@ -65,46 +56,39 @@ struct Work {
     held: Held,
 }
 
-/// What a turn came to.
-enum Turn {
-    /// The handler is to run.
-    Handler,
-    /// More can be done at once.
-    Again,
-    /// Nothing can be done before something happens.
-    Wait,
-    /// The connection has ended.
-    Over,
+/// The task that serves a WebSocket as a session.
+pub(crate) fn web_socket_task(
+    shared: Arc<Shared>,
+    handler: HandlerFuture,
+    held: Held,
+    span: Option<Box<Span>>,
+) -> impl Future<Output = ()> + Send {
+    let work = WebSocketWork {
+        run: Run::new(handler, span),
+        unread: Unread::default(),
+        has_direct: false,
+        is_sealed: false,
+        is_closing: false,
+        overdue: None,
+        round_trip: Duration::ZERO,
+        held,
+    };
+    // The handler's first run is due, and the socket is to be looked at.
+    Task::new(shared, work, HANDLER | IO)
 }
 
-impl WebSocketTask {
-    pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture, held: Held, span: Option<Box<Span>>) -> Self {
-        // The handler's first run is due, and the socket is to be looked at.
-        shared.signal.raise(HANDLER | IO);
-        let io_waker = Waker::from(Arc::new(IoWaker(Arc::clone(&shared.signal))));
-        let work = Work {
-            run: Run::new(handler, span),
-            unread: Unread::default(),
-            has_direct: false,
-            is_sealed: false,
-            is_closing: false,
-            overdue: None,
-            round_trip: Duration::ZERO,
-            held,
-        };
-        Self { shared, io_waker, work }
+impl Work for WebSocketWork {
+    fn run(&mut self) -> &mut Run {
+        &mut self.run
     }
-}
 
-impl Work {
-    /// Takes note of what the signal says.
     fn note(&mut self, shared: &Shared, bits: u64) {
         self.unread.note(bits);
         self.has_direct |= bits & OUTBOX != 0;
         self.run.note(shared, bits);
     }
 
-    /// Only publications have come: they are written, and that is all, unless the socket is full.
+    /// Unless the socket is full.
     #[inline]
     fn turn_for_rooms(&mut self, shared: &Shared, cx: &mut Context<'_>) -> bool {
         let mut wire = shared.wire();
@@ -156,6 +140,12 @@ impl Work {
         Turn::Over
     }
 
+    fn let_go(&mut self) {
+        self.held.slot = None;
+    }
+}
+
+impl WebSocketWork {
     /// Ready once what comes before the close has had its time to be written.
     fn poll_overdue(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<()> {
         let timeout = shared.hub.config().flush_timeout;
@@ -252,45 +242,5 @@ impl Work {
             }
             if ws.is_flushed() { Flow::On } else { Flow::Pause }
         });
-    }
-}
-
-impl Future for WebSocketTask {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { shared, io_waker, work } = self.get_mut();
-        let io = &mut Context::from_waker(io_waker);
-        shared.signal.register(cx.waker());
-        let bits = shared.signal.take();
-        work.note(shared, bits);
-        if bits & !ROOMS == 0 && work.turn_for_rooms(shared, io) {
-            return Poll::Pending;
-        }
-        for _ in 0..MAX_TURNS {
-            match work.turn(shared, io) {
-                Turn::Handler => work.run.poll(shared),
-                Turn::Again => {}
-                Turn::Wait => return Poll::Pending,
-                Turn::Over => {
-                    end(shared, work.run.why);
-                    // However long the handler goes on, the connection is no more.
-                    work.held.slot = None;
-                    work.run.poll(shared);
-                    return if work.run.is_over() { Poll::Ready(()) } else { Poll::Pending };
-                }
-            }
-            let bits = shared.signal.take();
-            work.note(shared, bits);
-        }
-        shared.signal.raise(IO);
-        Poll::Pending
-    }
-}
-
-/// However the task ends, as when its runtime is shut down, the session ends with it.
-impl Drop for WebSocketTask {
-    fn drop(&mut self) {
-        end(&self.shared, self.work.run.why);
     }
 }

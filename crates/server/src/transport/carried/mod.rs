@@ -9,5 +9,5 @@ pub(crate) use self::{
     comet::{Comet, MAX_STREAM_BYTES},
     poll::{Polled, poll},
     sitting::Sitting,
-    task::CarriedTask,
+    task::carried_task,
 };

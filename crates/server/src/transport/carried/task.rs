@@ -2,13 +2,7 @@
 //!
 //! A response is driven by the connection that it belongs to: the task only wakes it.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-    time::Duration,
-};
+use std::{future::Future, pin::Pin, sync::Arc, task::Context, time::Duration};
 
 use bowline_core::{CloseCode, CloseFrame, Error, ProtocolError, connection::Ended, error::Timeout};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -18,28 +12,19 @@ use crate::{
     handler::HandlerFuture,
     metrics::Disconnect,
     session::{Came, Due, Shared, Socket, Times, Wire, over_rate},
-    signal::{CARRIER, HANDLER, IO, IoWaker, OUTBOX, ROOMS},
+    signal::{CARRIER, HANDLER, OUTBOX, ROOMS},
     transport::{
-        end::{count_received, end},
+        end::count_received,
         run::Run,
+        task::{Task, Turn, Work},
     },
 };
 
-/// Turns in one poll, after which others may run.
-const MAX_TURNS: usize = 32;
 /// What is taken of a WebSocket in one turn.
 const MAX_STEPS: usize = 64;
 
-/// The future of such a session's task.
-pub(crate) struct CarriedTask {
-    shared: Arc<Shared>,
-    /// What the socket and the timer wake.
-    io_waker: Waker,
-    work: Work,
-}
-
 /// What is to be done.
-struct Work {
+struct CarriedWork {
     run: Run,
     /// The outbox has something.
     has_direct: bool,
@@ -54,42 +39,33 @@ struct Work {
     round_trip: Duration,
 }
 
-/// What a turn came to.
-enum Turn {
-    /// The handler is to run.
-    Handler,
-    /// More can be done at once.
-    Again,
-    /// Nothing can be done before something happens.
-    Wait,
-    /// The session has ended.
-    Over,
+/// The task of a session that goes from carrier to carrier.
+pub(crate) fn carried_task(
+    shared: Arc<Shared>,
+    handler: HandlerFuture,
+    span: Option<Box<Span>>,
+) -> impl Future<Output = ()> + Send {
+    let config = shared.hub.config();
+    let patience = config.connection.get_limits().get_write_timeout();
+    let times = Times { ttl: config.session_ttl, patience, flush: config.flush_timeout };
+    let work = CarriedWork {
+        run: Run::new(handler, span),
+        has_direct: false,
+        is_sealed: false,
+        flush_by: None,
+        times,
+        timer: None,
+        round_trip: Duration::ZERO,
+    };
+    // The handler's first run is due, and the time has begun.
+    Task::new(shared, work, HANDLER | CARRIER)
 }
 
-impl CarriedTask {
-    pub(crate) fn new(shared: Arc<Shared>, handler: HandlerFuture, span: Option<Box<Span>>) -> Self {
-        // The handler's first run is due, and the time has begun.
-        shared.signal.raise(HANDLER | CARRIER);
-        let io_waker = Waker::from(Arc::new(IoWaker(Arc::clone(&shared.signal))));
-        let config = shared.hub.config();
-        let patience = config.connection.get_limits().get_write_timeout();
-        let times = Times { ttl: config.session_ttl, patience, flush: config.flush_timeout };
-        let run = Run::new(handler, span);
-        let work = Work {
-            run,
-            has_direct: false,
-            is_sealed: false,
-            flush_by: None,
-            times,
-            timer: None,
-            round_trip: Duration::ZERO,
-        };
-        Self { shared, io_waker, work }
+impl Work for CarriedWork {
+    fn run(&mut self) -> &mut Run {
+        &mut self.run
     }
-}
 
-impl Work {
-    /// Takes note of what the signal says.
     fn note(&mut self, shared: &Shared, bits: u64) {
         self.has_direct |= bits & OUTBOX != 0;
         if bits & ROOMS != 0
@@ -98,6 +74,16 @@ impl Work {
             carried.note(bits);
         }
         self.run.note(shared, bits);
+    }
+
+    /// Unless the socket is full.
+    #[inline]
+    fn turn_for_rooms(&mut self, shared: &Shared, cx: &mut Context<'_>) -> bool {
+        let mut wire = shared.wire();
+        let Some(carried) = wire.link.carried().filter(|carried| !carried.is_closing()) else { return false };
+        let is_done = carried.write(shared, cx);
+        carried.wake_response();
+        is_done && carried.is_settled()
     }
 
     fn turn(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Turn {
@@ -124,6 +110,12 @@ impl Work {
         }
     }
 
+    fn let_go(&mut self) {
+        self.timer = None;
+    }
+}
+
+impl CarriedWork {
     /// Direct messages go into the ring, as far as there is room; and once they have, the end that somebody asked for.
     fn end_as_asked(&mut self, shared: &Shared, wire: &mut Wire) {
         if wire.is_over_rate() {
@@ -321,16 +313,6 @@ impl Work {
         }
         Turn::Wait
     }
-
-    /// Only publications have come: they are written, and that is all, unless the socket is full.
-    #[inline]
-    fn turn_for_rooms(&mut self, shared: &Shared, cx: &mut Context<'_>) -> bool {
-        let mut wire = shared.wire();
-        let Some(carried) = wire.link.carried().filter(|carried| !carried.is_closing()) else { return false };
-        let is_done = carried.write(shared, cx);
-        carried.wake_response();
-        is_done && carried.is_settled()
-    }
 }
 
 /// 4002 (section 5 of the protocol), and what was wrong.
@@ -351,43 +333,4 @@ fn over(wire: &mut Wire, ended: Ended) -> Turn {
 
 fn carried_socket(wire: &mut Wire) -> Option<Box<Socket>> {
     wire.link.carried()?.take_socket()
-}
-
-impl Future for CarriedTask {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { shared, io_waker, work } = self.get_mut();
-        let io = &mut Context::from_waker(io_waker);
-        shared.signal.register(cx.waker());
-        let bits = shared.signal.take();
-        work.note(shared, bits);
-        if bits & !ROOMS == 0 && work.turn_for_rooms(shared, io) {
-            return Poll::Pending;
-        }
-        for _ in 0..MAX_TURNS {
-            match work.turn(shared, io) {
-                Turn::Handler => work.run.poll(shared),
-                Turn::Again => {}
-                Turn::Wait => return Poll::Pending,
-                Turn::Over => {
-                    end(shared, work.run.why);
-                    work.timer = None;
-                    work.run.poll(shared);
-                    return if work.run.is_over() { Poll::Ready(()) } else { Poll::Pending };
-                }
-            }
-            let bits = shared.signal.take();
-            work.note(shared, bits);
-        }
-        shared.signal.raise(IO);
-        Poll::Pending
-    }
-}
-
-/// However the task ends, as when its runtime is shut down, the session ends with it.
-impl Drop for CarriedTask {
-    fn drop(&mut self) {
-        end(&self.shared, self.work.run.why);
-    }
 }
