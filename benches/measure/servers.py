@@ -38,7 +38,7 @@ SERVERS = {
     "bowline-broadcast-2": bowline("broadcast", threads=2),
     "bowline-serve": bowline("serve", path="/echo"),
     "session": bowline("serve", path="/session", load=["--session"]),
-    "session-idle": bowline("serve", path="/session", load=["--transport=session"]),
+    "session-idle": bowline("serve", path="/session", load=["--transport=websocket"]),
     "comet-idle": bowline("serve", path="/session", scheme="http", load=["--transport=comet"]),
     "long-polling-idle": bowline("serve", path="/session", scheme="http", load=["--transport=long-polling"]),
     "bowline-serve-2": bowline("serve", path="/echo", threads=2),

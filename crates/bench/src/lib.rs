@@ -42,6 +42,8 @@ mod cycle;
 mod deflate;
 pub mod delivery;
 mod dial;
+mod distribution;
+mod document;
 mod echo;
 mod error;
 mod fanout;
@@ -50,6 +52,7 @@ mod handshake;
 mod hold;
 mod idle;
 mod lane;
+mod load;
 mod open;
 mod parser;
 mod payload;
@@ -64,15 +67,19 @@ mod target;
 
 use std::ops::ControlFlow;
 
+pub use distribution::{Distribution, MAX_TIME};
+pub use document::{At, Calibration, Cell, Document, Entry, Environment, Line, Plot, Table};
 pub use error::Error;
 pub use payload::{Content, payload};
 pub use plan::{
-    ACKNOWLEDGE_EVERY, ConnectPlan, Deflate, EchoPlan, FanoutPlan, HoldPlan, IdlePlan, MAX_CONNECTIONS, MAX_IN_FLIGHT,
-    MAX_IN_FLIGHT_BYTES, MAX_MESSAGE_SIZE, MAX_RATE, MessageKind, Plan, Transport,
+    ACKNOWLEDGE_EVERY, ConnectPlan, Deflate, EchoPlan, FanoutPlan, Headers, HoldPlan, IdlePlan, LoadPlan,
+    MAX_CONNECTIONS, MAX_DURATION, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_MESSAGE_SIZE, MAX_PROCESSES, MAX_RATE,
+    MAX_ROOMS, MAX_ROOMS_PER_CLIENT, MIN_LOAD_SIZE, MessageKind, Plan, Traffic, Transport,
 };
 pub use report::{
-    ClientUse, ConnectReport, EchoReport, Event, FanoutReport, Faults, HoldReport, IdleHold, IdleReport, KernelMemory,
-    Lag, Latency, Report, SCHEMA_VERSION, ServerUse, Verdict,
+    Bytes, ClientUse, ConnectReport, Counts, EchoReport, Event, FanoutReport, Faults, HoldReport, IdleHold, IdleReport,
+    KernelMemory, Lag, Latency, LoadReport, Phase, Progress, Reconciled, Report, SCHEMA_VERSION, ServerUse,
+    SocketMemory, Stretch, Verdict,
 };
 pub use target::{Protocol, Target};
 
@@ -97,5 +104,6 @@ pub fn run_telling(plan: &Plan, tell: impl FnMut(&Event) -> ControlFlow<()>) -> 
         Plan::Idle(plan) => idle::run(plan).map(Report::Idle),
         Plan::Connect(plan) => connect::run(plan).map(Report::Connect),
         Plan::Hold(plan) => hold::run(plan, tell).map(Report::Hold),
+        Plan::Load(plan) => load::run(plan, tell).map(Report::Load),
     }
 }

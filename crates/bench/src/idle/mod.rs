@@ -72,7 +72,7 @@ impl<'a> Crowd<'a> {
         let mut echo = EchoPlan::new(plan.target.clone());
         echo.in_flight = plan.messages.max(1);
         let poll = Poll::new().map_err(Error::io("make a poller"))?;
-        let session = plan.transport == Transport::Session;
+        let session = plan.transport == Transport::WebSocket;
         let handshake = Handshake::with(&plan.target, None, session);
         let load = Load::new(poll, Cycle::new(&echo)?, Kind { session, deflate: false });
         Ok(Self::WebSocket { plan, handshake, load, count: 0 })

@@ -2,10 +2,14 @@
 
 mod fanout;
 mod hold;
+mod load;
 mod transport;
 
 pub use self::fanout::{FanoutPlan, MAX_RATE};
 pub use self::hold::HoldPlan;
+pub use self::load::{
+    Headers, LoadPlan, MAX_DURATION, MAX_PROCESSES, MAX_ROOMS, MAX_ROOMS_PER_CLIENT, MIN_LOAD_SIZE, Traffic,
+};
 pub use self::transport::Transport;
 
 use crate::{Content, Error, Target, seconds};
@@ -63,6 +67,8 @@ pub enum Plan {
     Connect(ConnectPlan),
     /// Many connections for a long time.
     Hold(HoldPlan),
+    /// Messages at fixed times, over any transport.
+    Load(LoadPlan),
 }
 
 /// Messages to and fro: each connection keeps some in flight, and sends the next when an answer comes.

@@ -5,7 +5,7 @@ use crate::{Error, HoldPlan};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What happens while connections are held.
+/// What happens during a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "event")]
 #[non_exhaustive]
@@ -30,6 +30,8 @@ pub enum Event {
         /// When the last got it.
         last: u64,
     },
+    /// Some time has passed in a [`LoadPlan`](crate::LoadPlan): four times a second.
+    Progress(Progress),
     /// Some five seconds have passed.
     Status {
         /// Connections that are open.
@@ -64,11 +66,67 @@ impl fmt::Display for Event {
                     "publication {publication} at {connections} connections, the last {milliseconds} ms after the first"
                 )
             }
+            Self::Progress(progress) => progress.fmt(f),
             Self::Status { connections, pings, arrived } => {
                 write!(f, "{connections} connections, {pings} pings answered")?;
                 if *arrived > 0 { write!(f, ", a publication at {arrived}") } else { Ok(()) }
             }
         }
+    }
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What it is at.
+    pub phase: Phase,
+    /// How long it has been at that, in seconds.
+    pub seconds: f64,
+    /// How long that takes; 0 where it isn't known.
+    pub of: f64,
+    /// Clients that are open.
+    pub clients: usize,
+    /// Messages or publications sent so far.
+    pub sent: u64,
+    /// Deliveries so far.
+    pub deliveries: u64,
+    /// Deliveries a second since the last progress.
+    pub rate: f64,
+    /// Median latency since the last progress, in milliseconds.
+    pub p50: f64,
+    /// The same, 99th percentile.
+    pub p99: f64,
+    /// Faults so far.
+    pub faults: u64,
+}
+
+/// What a run is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Phase {
+    /// Clients are opening.
+    Ramp,
+    /// Messages go, and nothing is measured.
+    WarmUp,
+    /// Messages go, and are measured.
+    Steady,
+    /// Nothing new is sent.
+    Drain,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { phase, seconds, clients, rate, p50, p99, faults, .. } = self;
+        let phase = match phase {
+            Phase::Ramp => "opening",
+            Phase::WarmUp => "warming up",
+            Phase::Steady => "measuring",
+            Phase::Drain => "draining",
+        };
+        write!(f, "{phase} {seconds:.1} s: {clients} clients, {rate:.0} deliveries/s, ")?;
+        write!(f, "p50 {p50:.2} ms, p99 {p99:.2} ms, {faults} faults")
     }
 }
 

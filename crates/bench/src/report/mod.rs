@@ -2,16 +2,18 @@
 
 mod fanout;
 mod hold;
+mod load;
 
 pub use self::fanout::{FanoutReport, Lag, Latency};
-pub use self::hold::{Event, HoldReport};
+pub use self::hold::{Event, HoldReport, Phase, Progress};
+pub use self::load::{Bytes, Counts, LoadReport, Reconciled, SocketMemory, Stretch};
 
 use crate::{ConnectPlan, EchoPlan, Error, IdlePlan};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Version of the JSON form of a [`Report`]: it grows when a field changes its meaning or goes.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Above this share of a core the harness itself may be what limits the rate.
 const CLIENT_BOUND: f64 = 0.9;
@@ -31,6 +33,8 @@ pub enum Report {
     Connect(ConnectReport),
     /// Of a [`HoldPlan`](crate::HoldPlan).
     Hold(HoldReport),
+    /// Of a [`LoadPlan`](crate::LoadPlan).
+    Load(LoadReport),
 }
 
 impl Report {
@@ -43,6 +47,7 @@ impl Report {
             Self::Idle(report) => report.verdict,
             Self::Connect(report) => report.verdict,
             Self::Hold(report) => report.verdict,
+            Self::Load(report) => report.verdict,
         }
     }
 
@@ -277,6 +282,7 @@ impl fmt::Display for Report {
             Self::Idle(report) => report.fmt(f),
             Self::Connect(report) => report.fmt(f),
             Self::Hold(report) => report.fmt(f),
+            Self::Load(report) => report.fmt(f),
         }
     }
 }
