@@ -10,6 +10,15 @@ use std::fmt;
 #[serde(rename_all = "lowercase", tag = "event")]
 #[non_exhaustive]
 pub enum Event {
+    /// A run of several begins.
+    Begin {
+        /// The workload's name.
+        cell: String,
+        /// Which run it is, from 1 on.
+        run: usize,
+        /// How many there are.
+        of: usize,
+    },
     /// All connections are open.
     Open {
         /// How many.
@@ -66,6 +75,7 @@ impl fmt::Display for Event {
                     "publication {publication} at {connections} connections, the last {milliseconds} ms after the first"
                 )
             }
+            Self::Begin { cell, run, of } => write!(f, "run {run} of {of}: {cell}"),
             Self::Progress(progress) => progress.fmt(f),
             Self::Status { connections, pings, arrived } => {
                 write!(f, "{connections} connections, {pings} pings answered")?;
