@@ -1,8 +1,30 @@
 //! What one client says and hears on its connections, without the sockets.
+//!
+//! [`Wires`] makes them. Nothing here does I/O or reads a clock: who drives a [`Wire`] makes the connections that it
+//! [`wants`](Wire::wants), writes its [`output`](Wire::output), hands it what it reads, and calls [`attend`](Wire::attend) when it is
+//! [`due`](Wire::due). Any of it may change the answers to `wants`, `output` and `due`, so they are asked afterwards.
 
+mod frames;
+mod headers;
+mod output;
+mod partial;
+mod raw;
+mod socket;
+
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
 use std::time::Instant;
 
-use crate::Counts;
+use self::raw::Raw;
+use crate::handshake::Handshake;
+use crate::{Counts, LoadPlan};
+
+/// However short the plan's messages are, a received one may have so many bytes.
+const LEAST_LONGEST: usize = 64 << 10;
+/// What a record may have besides a message: as much as the protocol's events.
+const OVERHEAD: usize = 8 << 10;
 
 /// Which of a client's connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +36,7 @@ pub(crate) enum Side {
 }
 
 /// What a client has heard.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Came<'a> {
     /// It is open, and may say something.
     Open,
@@ -60,6 +82,40 @@ pub(crate) trait Wire {
     fn due(&self) -> Option<Instant>;
     /// Does what is due; there may be output then.
     fn attend(&mut self, now: Instant);
-    /// What it has counted so far.
+    /// What it has counted so far: bytes to the server as soon as they are [`output`](Self::output), bytes from it as they are received.
     fn counts(&self) -> Counts;
+}
+
+/// Makes the wires of a plan.
+#[derive(Debug)]
+pub(crate) struct Wires<'a> {
+    plan: &'a LoadPlan,
+    /// The address of the mount, without a slash at its end.
+    mount: &'a str,
+    /// Headers that all requests have, whole lines.
+    headers: Rc<str>,
+}
+
+impl<'a> Wires<'a> {
+    pub(crate) fn new(plan: &'a LoadPlan) -> Self {
+        let path = plan.target.path();
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        Self { plan, mount: path.trim_end_matches('/'), headers: headers::all(plan).into() }
+    }
+
+    /// The wire of a client. `room` is the one that a bare WebSocket is in by its address; sessions [join](Say::Join) theirs.
+    pub(crate) fn open(&self, client: usize, room: Option<&str>, now: Instant) -> Box<dyn Wire> {
+        let _ = (client, now);
+        Box::new(Raw::new(self.raw(room), self.longest()))
+    }
+
+    fn raw(&self, room: Option<&str>) -> Handshake {
+        let room = room.map(|room| format!("{}/rooms/{room}", self.mount));
+        Handshake::at(&self.plan.target, room.as_deref().unwrap_or(self.plan.target.path()), &self.headers, false)
+    }
+
+    /// The longest message that is taken.
+    fn longest(&self) -> usize {
+        self.plan.size.max(LEAST_LONGEST) + OVERHEAD
+    }
 }
