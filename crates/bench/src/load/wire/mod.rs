@@ -9,6 +9,8 @@ mod headers;
 mod output;
 mod partial;
 mod raw;
+mod reader;
+mod session;
 mod socket;
 
 #[cfg(test)]
@@ -17,9 +19,13 @@ mod tests;
 use std::rc::Rc;
 use std::time::Instant;
 
+use bowline_core::Message;
+use bowline_core::session::{ClientRecord, JoinStart, Publish};
+
 use self::raw::Raw;
+use self::session::Session;
 use crate::handshake::Handshake;
-use crate::{Counts, LoadPlan};
+use crate::{Counts, LoadPlan, Transport};
 
 /// However short the plan's messages are, a received one may have so many bytes.
 const LEAST_LONGEST: usize = 64 << 10;
@@ -57,6 +63,30 @@ pub(crate) enum Say<'a> {
     Join(&'a str),
     /// A publication.
     Publish { room: &'a str, text: &'a str },
+}
+
+impl Say<'_> {
+    /// How many of its bytes the application said.
+    const fn payload(&self) -> usize {
+        match self {
+            Self::Message(text) | Self::Publish { text, .. } => text.len(),
+            Self::Join(_) => 0,
+        }
+    }
+
+    /// The same as a session's record.
+    fn record(&self) -> ClientRecord {
+        match *self {
+            Self::Message(text) => ClientRecord::Message(Message::text(text)),
+            Self::Join(room) => ClientRecord::Join { room: room.to_owned(), start: JoinStart::Newest },
+            Self::Publish { room, text } => ClientRecord::Publish(Box::new(Publish {
+                room: room.to_owned(),
+                message: Message::text(text),
+                key: None,
+                idempotency_key: None,
+            })),
+        }
+    }
 }
 
 /// A client's side of a transport.
@@ -106,12 +136,19 @@ impl<'a> Wires<'a> {
     /// The wire of a client. `room` is the one that a bare WebSocket is in by its address; sessions [join](Say::Join) theirs.
     pub(crate) fn open(&self, client: usize, room: Option<&str>, now: Instant) -> Box<dyn Wire> {
         let _ = (client, now);
-        Box::new(Raw::new(self.raw(room), self.longest()))
+        match self.plan.transport {
+            Transport::Raw => Box::new(Raw::new(self.raw(room), self.longest())),
+            _ => Box::new(Session::new(self.session(), self.longest())),
+        }
     }
 
     fn raw(&self, room: Option<&str>) -> Handshake {
         let room = room.map(|room| format!("{}/rooms/{room}", self.mount));
         Handshake::at(&self.plan.target, room.as_deref().unwrap_or(self.plan.target.path()), &self.headers, false)
+    }
+
+    fn session(&self) -> Handshake {
+        Handshake::at(&self.plan.target, &format!("{}/session", self.mount), &self.headers, true)
     }
 
     /// The longest message that is taken.

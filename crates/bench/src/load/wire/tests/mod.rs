@@ -1,6 +1,7 @@
 //! Wires fed with bytes as the protocol has them, at any split.
 
 mod raw;
+mod session;
 
 use std::time::Instant;
 
@@ -58,6 +59,16 @@ fn agree(request: &str, more: &str) -> String {
          Sec-WebSocket-Accept: {accept}\r\n{more}\r\n"
     )
 }
+
+/// The payload of the first frame that a client wrote, whose length has one byte.
+fn unmasked(frame: &[u8]) -> String {
+    let (len, key) = (usize::from(frame[1] & 0x7f), &frame[2..6]);
+    let payload = frame[6..6 + len].iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key);
+    String::from_utf8(payload.collect()).expect("text")
+}
+
+const OPEN: &str = "{\"version\":1,\"session\":\"a.AAECAwQFBgcICQoLDA0ODw\",\"id\":\"000102030405060708090a0b0c0d0e0f\",\"ack\":0,\"from\":0,\"ttl\":60000}";
+const EPOCH: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
 /// An unmasked frame.
 fn frame(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
