@@ -43,9 +43,9 @@ impl Frames {
                 at = begin + length;
                 let is_whole = header.fin && header.opcode != frame::CONTINUATION;
                 if is_whole {
-                    hand_on(header.opcode, payload)?
+                    hand_on(header.opcode, payload)?;
                 } else {
-                    fragments.add(&header, payload, &mut hand_on)?
+                    fragments.add(&header, payload, &mut hand_on)?;
                 }
             }
             Ok(at)

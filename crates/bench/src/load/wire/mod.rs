@@ -4,27 +4,39 @@
 //! [`wants`](Wire::wants), writes its [`output`](Wire::output), hands it what it reads, and calls [`attend`](Wire::attend) when it is
 //! [`due`](Wire::due). Any of it may change the answers to `wants`, `output` and `due`, so they are asked afterwards.
 
+mod address;
+mod exchange;
 mod frames;
 mod headers;
+mod http;
 mod output;
+mod pace;
 mod partial;
+mod post;
 mod raw;
 mod reader;
+mod refusal;
+mod response;
 mod session;
 mod socket;
+mod stream;
 
 #[cfg(test)]
 mod tests;
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bowline_core::Message;
 use bowline_core::session::{ClientRecord, JoinStart, Publish};
 
+use self::address::Address;
+use self::http::Http;
+use self::pace::{Pace, Schedule};
 use self::raw::Raw;
 use self::session::Session;
 use crate::handshake::Handshake;
+use crate::random::Random;
 use crate::{Counts, LoadPlan, Transport};
 
 /// However short the plan's messages are, a received one may have so many bytes.
@@ -97,7 +109,7 @@ pub(crate) trait Wire {
     fn connected(&mut self, side: Side, now: Instant);
     /// The server has ended or reset the connection on a side. An error where it was not to: the client is of no more use.
     fn ended(&mut self, side: Side, now: Instant) -> Result<(), String>;
-    /// Takes something to say, and never refuses: who calls bounds it by [`backlog`](Self::backlog).
+    /// Takes something to say, once it is [open](Came::Open). It never refuses: who calls bounds it by [`backlog`](Self::backlog).
     fn say(&mut self, what: Say<'_>);
     /// Bytes taken to be said that are not written yet.
     fn backlog(&self) -> usize;
@@ -122,33 +134,57 @@ pub(crate) struct Wires<'a> {
     plan: &'a LoadPlan,
     /// The address of the mount, without a slash at its end.
     mount: &'a str,
-    /// Headers that all requests have, whole lines.
-    headers: Rc<str>,
+    /// Of sessions over HTTP.
+    address: Rc<Address>,
+    query: Rc<str>,
 }
 
 impl<'a> Wires<'a> {
     pub(crate) fn new(plan: &'a LoadPlan) -> Self {
         let path = plan.target.path();
         let path = path.split_once('?').map_or(path, |(path, _)| path);
-        Self { plan, mount: path.trim_end_matches('/'), headers: headers::all(plan).into() }
+        let mount = path.trim_end_matches('/');
+        let (path, host) = (format!("{mount}/session"), plan.target.authority().to_owned());
+        let query = match plan.transport {
+            Transport::LongPolling => format!("?wait={}", plan.poll_wait.as_secs_f64()),
+            _ => String::new(),
+        };
+        let address = Rc::new(Address { path, host, headers: headers::fetch(plan) });
+        Self { plan, mount, address, query: query.into() }
     }
 
     /// The wire of a client. `room` is the one that a bare WebSocket is in by its address; sessions [join](Say::Join) theirs.
     pub(crate) fn open(&self, client: usize, room: Option<&str>, now: Instant) -> Box<dyn Wire> {
-        let _ = (client, now);
-        match self.plan.transport {
-            Transport::Raw => Box::new(Raw::new(self.raw(room), self.longest())),
-            _ => Box::new(Session::new(self.session(), self.longest())),
-        }
+        let pace = match self.plan.transport {
+            Transport::Raw => return Box::new(Raw::new(self.raw(room), self.longest())),
+            Transport::WebSocket => return Box::new(Session::new(self.session(), self.longest())),
+            Transport::Comet => Pace::Comet,
+            Transport::LongPolling => Pace::LongPolling,
+            Transport::Polling => Pace::Polling(Schedule::new(self.plan.poll_interval, self.phase(client))),
+        };
+        let (address, query) = (Rc::clone(&self.address), Rc::clone(&self.query));
+        Box::new(Http::new(address, query, pace, self.longest(), now))
     }
 
     fn raw(&self, room: Option<&str>) -> Handshake {
         let room = room.map(|room| format!("{}/rooms/{room}", self.mount));
-        Handshake::at(&self.plan.target, room.as_deref().unwrap_or(self.plan.target.path()), &self.headers, false)
+        Handshake::at(
+            &self.plan.target,
+            room.as_deref().unwrap_or(self.plan.target.path()),
+            &headers::websocket(self.plan),
+            false,
+        )
     }
 
     fn session(&self) -> Handshake {
-        Handshake::at(&self.plan.target, &format!("{}/session", self.mount), &self.headers, true)
+        Handshake::at(&self.plan.target, &self.address.path, &headers::websocket(self.plan), true)
+    }
+
+    /// Where in the interval a client polls: spread over all clients, and the same again for the same seed.
+    fn phase(&self, client: usize) -> Duration {
+        let mut random = Random::new(self.plan.seed ^ (client as u64).rotate_left(32));
+        let nanos = u64::try_from(self.plan.poll_interval.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(random.up_to(nanos.saturating_sub(1)))
     }
 
     /// The longest message that is taken.

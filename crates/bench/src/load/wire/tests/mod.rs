@@ -1,6 +1,7 @@
 //! Wires fed with bytes as the protocol has them, at any split.
 
 mod raw;
+mod server;
 mod session;
 
 use std::time::Instant;
