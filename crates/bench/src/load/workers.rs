@@ -1,6 +1,7 @@
 //! Parts of a load: a thread of this process, or processes of their own where one has too few descriptors.
 
 use std::io::{self, BufRead, BufReader, Read, Write, stdin, stdout};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -51,6 +52,8 @@ impl Worker {
             .args(ARGUMENTS)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // What interrupts this one from a terminal is to end the measuring, and is not for its processes.
+            .process_group(0)
             .spawn()
             .map_err(&start)?;
         let (Some(orders), Some(words)) = (child.stdin.take(), child.stdout.take()) else {
@@ -148,4 +151,56 @@ fn carry_out(slice: &Slice, input: BufReader<impl Read + Send + 'static>) -> Res
     thread::Builder::new().name("orders".into()).spawn(listen).map_err(Error::io("start a thread"))?;
     // Where nobody reads, nobody gives orders either.
     part::run(slice, poll, &receiver, &mut |word| drop(write_line(&mut stdout(), &word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Traffic, Transport};
+
+    fn plan(clients: usize) -> LoadPlan {
+        let mut plan = LoadPlan::new("ws://127.0.0.1:9/".parse().unwrap(), Transport::Comet, Traffic::Echo);
+        plan.clients = clients;
+        plan
+    }
+
+    #[test]
+    fn as_many_processes_as_descriptors_ask_for() {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+        let limit = usize::try_from(limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+        assert_eq!(count(&plan(10)).unwrap(), 1);
+        let mut asked = plan(10);
+        asked.processes = 4;
+        assert_eq!(count(&asked).unwrap(), 4);
+        asked.processes = 20;
+        assert_eq!(count(&asked).unwrap(), 10);
+        if limit < 1_000_000 {
+            // Each client has two connections.
+            assert_eq!(count(&plan(limit)).unwrap(), 3);
+            assert!(matches!(count(&plan(limit * MAX_PROCESSES)), Err(Error::Descriptors { .. })));
+        }
+    }
+
+    #[test]
+    fn a_part_ends_with_who_gives_it_orders() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut plan = plan(1);
+        // It would be waited for longer than for any test.
+        plan.open_timeout = std::time::Duration::from_secs(3_600);
+        plan.target = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let outcome = carry_out(&Slice::split(&plan, 1)[0], BufReader::new(&b""[..]));
+        assert!(outcome.unwrap_err().to_string().contains("nobody waits"));
+    }
+
+    #[test]
+    fn words_come_back_from_their_lines() {
+        let mut line = Vec::new();
+        write_line(&mut line, &Word::Published(7)).unwrap();
+        assert_eq!(line, b"{\"published\":7}\n");
+        assert!(matches!(read("{\"published\":7}"), Some(Ok(Word::Published(7)))));
+        assert!(matches!(read("{\"failed\":\"no\"}"), Some(Err(Error::Worker { problem })) if problem == "no"));
+        assert!(read("running 5 tests").is_none());
+        let order = serde_json::to_string(&Order::Start(5)).unwrap();
+        assert_eq!(serde_json::from_str::<Order>(&order).unwrap(), Order::Start(5));
+    }
 }

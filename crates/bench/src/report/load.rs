@@ -29,7 +29,8 @@ impl Bytes {
     fn since(&self, before: &Self) -> Self {
         Self {
             payload: self.payload - before.payload,
-            framing: self.framing - before.framing,
+            // What had come of a message then was taken for framing.
+            framing: self.framing.saturating_sub(before.framing),
             headers: self.headers - before.headers,
         }
     }
