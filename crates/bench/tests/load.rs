@@ -1,8 +1,11 @@
 //! Loads against servers that do as a script says: what goes wrong once is found once.
 
+#[path = "support/room.rs"]
+mod room;
 mod support;
 
 use bowline_bench::{Error, LoadPlan, LoadReport, Plan, Report, Traffic, Transport, Verdict, run};
+use room::{honest, room};
 use std::net::{SocketAddr, TcpListener};
 use std::thread::sleep;
 use std::time::Duration;
@@ -152,4 +155,41 @@ fn servers_that_are_none_are_errors() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let timeout = error(silent.local_addr().expect("it has an address"));
     assert!(matches!(timeout, Error::Timeout { waiting_for: "connections to open", .. }), "{timeout}");
+}
+
+/// Runs three subscribers of a broadcast server that knows no sessions, which does something else with one publication for the second.
+fn spoilt_for_one(spoil: fn(&[u8]) -> Option<Vec<u8>>) -> LoadReport {
+    let address = room(move |id| {
+        let mut numbered = 0;
+        match id {
+            2 => Box::new(move |_, publication| {
+                // What comes before the first is the knocking.
+                numbered += usize::from(!publication.ends_with(b"knock"));
+                if numbered == SPOILT { spoil(publication) } else { Some(publication.to_vec()) }
+            }),
+            _ => honest(),
+        }
+    });
+    let mut plan = plan(address);
+    (plan.traffic, plan.clients) = (Traffic::Rooms { rooms: 1, per_client: 1 }, 3);
+    measure(plan)
+}
+
+#[test]
+fn subscribers_of_any_broadcast_server_are_reconciled_each() {
+    type Spoil = fn(&[u8]) -> Option<Vec<u8>>;
+    let spoils: [(Spoil, [u64; 5]); 3] = [
+        (|publication| Some(publication.to_vec()), [0; 5]),
+        (|_| Some(Vec::new()), [1, 0, 0, 0, 0]),
+        (|publication| Some([publication, publication].concat()), [0, 1, 0, 0, 0]),
+    ];
+    for (spoil, found) in spoils {
+        let report = spoilt_for_one(spoil);
+        assert_eq!((counts(&report), report.reconciled.expected), (found, 750), "{report}");
+        assert_eq!(report.reconciled.clients, u64::from(found != [0; 5]), "{report}");
+    }
+    let report = spoilt_for_one(|_| None);
+    assert_eq!((counts(&report)[4], report.reconciled.clients), (1, 1), "{report}");
+    // The two others have had all.
+    assert_eq!(report.reconciled.missing, 250 - (SPOILT as u64 - 1), "{report}");
 }
