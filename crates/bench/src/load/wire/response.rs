@@ -23,6 +23,8 @@ pub(super) struct Response {
 /// What a response consists of.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Part<'a> {
+    /// The head of something like 100 Continue, which is no answer yet (RFC 9110 §15.2); so long.
+    Interim(usize),
     Head(Head),
     Body(&'a [u8]),
     End,
@@ -113,11 +115,7 @@ fn step(
         Next::Head => {
             let Some((head, then)) = head(bytes)? else { return Ok(0) };
             *next = then;
-            // Something like 100 Continue is no answer yet (RFC 9110 §15.2).
-            if matches!(next, Next::Head) {
-                return Ok(head.len);
-            }
-            hand_on(Part::Head(head))?;
+            hand_on(if matches!(next, Next::Head) { Part::Interim(head.len) } else { Part::Head(head) })?;
             if matches!(next, Next::Rest(0)) {
                 end(next, hand_on)?;
             }

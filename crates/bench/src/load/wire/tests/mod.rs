@@ -1,5 +1,6 @@
 //! Wires fed with bytes as the protocol has them, at any split.
 
+mod http;
 mod raw;
 mod server;
 mod session;
