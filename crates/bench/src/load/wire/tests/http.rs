@@ -3,7 +3,7 @@ use std::time::Duration;
 use bowline_core::session::max_event;
 
 use super::*;
-use crate::load::wire::response::MAX_HEAD;
+use crate::load::wire::response::{MAX_CHUNK_LINE, MAX_HEAD, MAX_HEADERS};
 use crate::load::wire::{LEAST_LONGEST, OVERHEAD, Say};
 
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -165,9 +165,6 @@ fn what_is_wrong_is_told() {
         (NOTHING.into(), "opens no session"),
         (format!("{CHUNKED}xyz\r\n"), "not chunked"),
         (format!("{CHUNKED}1\r\n:x\r\n"), "not chunked"),
-        (format!("{CHUNKED}1;{}", "x".repeat(1024)), "size of a chunk"),
-        (format!("{CHUNKED}0\r\n{}", "x".repeat(MAX_HEAD)), "a trailer"),
-        (format!("HTTP/1.1 200 OK\r\nx: {}", "x".repeat(MAX_HEAD)), "longer than 16384"),
         (format!("{NOTHING}HTTP/1.1"), "no request asked for"),
         ("HTTP/1.1 204 No Content\r\nBowline-Carrier: superseded\r\n\r\n".into(), "superseded"),
         (sized("id: 1\ndata: early\n\n"), "before the session was opened"),
@@ -189,6 +186,34 @@ fn what_is_wrong_is_told() {
             log.extend(feed(&mut *wire, Side::Down, std::str::from_utf8(byte).unwrap(), Instant::now()));
         }
         assert!(log.iter().any(|last| last.starts_with("error") && last.contains(part)), "{part}: {log:?}");
+    }
+}
+
+#[test]
+fn heads_and_what_is_like_them_have_bounds() {
+    let of = |before: &str, len: usize, after: &str| {
+        format!("{before}{}{after}", "x".repeat(len - before.len() - after.len()))
+    };
+    let head = |len| of("HTTP/1.1 204 No Content\r\nx: ", len, "\r\n\r\n");
+    let headers = |count| format!("HTTP/1.1 204 No Content\r\n{}\r\n", "x: y\r\n".repeat(count));
+    let size = |len| format!("{CHUNKED}{}", of("0;", len, "\r\n\r\n"));
+    let trailer = |len| format!("{CHUNKED}0\r\n{}\r\n", of("x: ", len, "\r\n"));
+    for (at_limit, past_it, part) in [
+        (head(MAX_HEAD), head(MAX_HEAD + 1), "the head of its answer is longer than 16384 bytes"),
+        (headers(MAX_HEADERS), headers(MAX_HEADERS + 1), "too many headers"),
+        (size(MAX_CHUNK_LINE + 2), size(MAX_CHUNK_LINE + 3), "the size of a chunk"),
+        (trailer(MAX_HEAD), trailer(MAX_HEAD + 1), "a trailer"),
+    ] {
+        for piece in [usize::MAX, 100] {
+            let log = |answer: &str| {
+                let (mut wire, mut log) = (begin(Transport::LongPolling).0, Log::default());
+                answer.as_bytes().chunks(piece).all(|piece| log.feed(&mut *wire, Side::Down, piece, Instant::now()));
+                log.0
+            };
+            // What is at the limit is an answer, if not the one that was hoped for.
+            assert_eq!(log(&at_limit), ["error: the server's answer opens no session"]);
+            assert!(log(&past_it)[0].contains(part), "{part}: {:?}", log(&past_it));
+        }
     }
 }
 
