@@ -1,5 +1,6 @@
 //! How long things took: one distribution for each thread, merged.
 
+use std::fmt;
 use std::time::Duration;
 
 use hdrhistogram::{
@@ -15,7 +16,7 @@ pub const MAX_TIME: Duration = Duration::from_secs(3_600);
 
 /// A distribution of times, exact to three digits (an HDR histogram of nanoseconds, up to [`MAX_TIME`]; longer counts as that).
 /// In JSON it is the histogram in its V2 form with deflate, base64: what the tools of HdrHistogram read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Distribution(Histogram<u64>);
 
 impl Default for Distribution {
@@ -82,6 +83,14 @@ impl Distribution {
     /// The histogram, in nanoseconds.
     pub(crate) const fn histogram(&self) -> &Histogram<u64> {
         &self.0
+    }
+}
+
+impl fmt::Debug for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut all = f.debug_struct("Distribution");
+        all.field("count", &self.count()).field("p50", &self.at(0.5)).field("p99", &self.at(0.99));
+        all.field("max", &self.max()).finish_non_exhaustive()
     }
 }
 

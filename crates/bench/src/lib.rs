@@ -29,6 +29,12 @@
 //! string. Publications differ in their number only, and the string is the last few of them, shared by all subscribers.
 //! Whatever compares unequal is parsed, frame by frame, and judged: see [`Faults`].
 //!
+//! A [`LoadPlan`] is an *open* model: messages are due at fixed times, whatever becomes of those before them, and one that is late is sent
+//! at once. Latency counts from when a message was due, by `CLOCK_MONOTONIC` in its text, which several load processes share; beside it
+//! stands the latency from when it was sent. Each delivery is entered in a book, by client and source, so that at the end it is known
+//! of each client what is [missing, doubled or reordered](Reconciled). A program that lets a load have several processes
+//! calls [`worker`] when its arguments are `bench worker`.
+//!
 //! # Faults
 //! [`proxy`] is a proxy that does to connections what networks and gateways do, for tests.
 //!

@@ -37,7 +37,7 @@ pub(super) struct Listeners {
     pub(super) stalled: Vec<usize>,
     /// Deliveries that came or were told of, of those that are owed any.
     settled: u64,
-    /// When something came last.
+    /// When a message came last.
     pub(super) heard_at: u64,
 }
 
@@ -118,8 +118,11 @@ impl Listeners {
     fn message(&mut self, index: usize, now: u64, text: &[u8]) {
         // Before anything is due it is a greeting, or a knock, and more of those may come later.
         let Some(schedule) = &self.schedule else {
-            if text.starts_with(KNOCK.as_bytes()) && self.members[index].joined == 0 {
-                self.join(index);
+            if text.starts_with(KNOCK.as_bytes()) {
+                self.heard_at = now;
+                if self.members[index].joined == 0 {
+                    self.join(index);
+                }
             }
             return;
         };

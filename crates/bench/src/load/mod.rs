@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | [`conductor`] | has all parts begin and end together, and reports |
-//! | [`workers`], [`words`], [`slice`] | a part is a thread or a process; what it is told, and is to do |
+//! | [`workers`], [`words`], [`mod@slice`] | a part is a thread or a process; what it is told, and is to do |
 //! | [`part`] | ramp, warm-up, steady, drain, reconcile |
 //! | [`crowd`], [`client`], [`wire`] | sockets on one poller; a client's two; what goes over them |
 //! | [`speakers`], [`schedule`], [`message`] | who sends, when, what |
