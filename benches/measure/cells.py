@@ -156,8 +156,8 @@ TABLES = [ECHOES, FANOUTS, HISTORIES, SERVES, SESSIONS, THREADS]
 
 # Bowline beside everything else that is made for WebSocket, in ten minutes: the flags of `--peers`.
 BESIDE_PEERS = {
-    "cells": "echo-16B-x64,echo-125B-x64,echo-16KiB-x64,echo-1KiB-x1000,echo-125B-x64-16,connect,idle,"
-             "fanout-64B-x1000,fanout-1KiB-x1000,fanout-64B-x1000-16",
+    "cells": "echo-125B-x64,echo-16KiB-x64,echo-1KiB-x1000,echo-125B-x64-16,connect,idle,"
+             "fanout-64B-x1000,fanout-1KiB-x1000,fanout-64B-x9500,fanout-64B-x1000-16",
     "servers": ",".join(["bowline", *PEERS]),
     "rounds": 3,
     "seconds": 1.2,

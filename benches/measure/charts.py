@@ -21,7 +21,7 @@ THEMES = {
     "dark": {"ours": "#5cc3d3", "theirs": "#4a545e", "ink": "#e4e8ec", "faint": "#9aa5af"},
 }
 COLUMNS = 2
-WIDTH = 9.6  # inches, of 72 points
+WIDTH = 8.8  # inches, of 72 points
 BAR, HEAD, GAP = 0.23, 0.62, 0.1  # inches: of one bar, over a panel's bars, under them
 
 matplotlib.rcParams.update({
@@ -70,7 +70,7 @@ def bars(axes, panel, theme, labelled):
         bold = "bold" if bar["ours"] else "normal"
         if bar["median"] is not None:
             axes.barh(place, bar["median"], height=0.72, color=theme["ours" if bar["ours"] else "theirs"])
-            axes.plot([bar["least"], bar["most"]], [place, place], color=theme["faint"], linewidth=1, solid_capstyle="butt")
+            axes.plot([bar["least"], bar["most"]], [place, place], color=theme["ink"], linewidth=0.9, alpha=0.75)
         axes.annotate(number(bar["median"]), (bar["most"] or 0, place), (4, 0), textcoords="offset points", va="center_baseline",
                       color=theme["ink"], fontweight=bold)
     axes.annotate(panel["what"], (0, 1), (0, 18), xycoords="axes fraction", textcoords="offset points", color=theme["ink"],
