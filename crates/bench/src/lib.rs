@@ -70,6 +70,7 @@ use std::ops::ControlFlow;
 pub use distribution::{Distribution, MAX_TIME};
 pub use document::{At, Calibration, Cell, Document, Entry, Environment, Line, Plot, Table};
 pub use error::Error;
+pub use load::worker;
 pub use payload::{Content, payload};
 pub use plan::{
     ACKNOWLEDGE_EVERY, ConnectPlan, Deflate, EchoPlan, FanoutPlan, Headers, HoldPlan, IdlePlan, LoadPlan,

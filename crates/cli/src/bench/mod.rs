@@ -5,6 +5,7 @@ mod echo;
 mod fanout;
 mod hold;
 mod idle;
+mod worker;
 
 use self::connect::ConnectArgs;
 use self::echo::EchoArgs;
@@ -49,6 +50,9 @@ enum Scenario {
     ///
     /// Pings are answered, and publications counted. What happens is printed as it happens, a line each, before the report.
     Hold(HoldArgs),
+    /// One process of a load of several, which starts it; what it is to do comes on its standard input
+    #[command(hide = true)]
+    Worker,
 }
 
 #[derive(Debug, Args)]
@@ -63,7 +67,7 @@ struct ServerArgs {
 /// Carries out what the flags say. An error is one that ended the run without a report.
 pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
     let json = args.json;
-    let plan = args.scenario.into_plan();
+    let Some(plan) = args.scenario.into_plan() else { return worker::run() };
     let report = bowline_bench::run_telling(&plan, |event| tell(event, json)).map_err(|error| failure(&error))?;
     let text = if args.json { report.to_json().map_err(|error| failure(&error))? + "\n" } else { report.to_string() };
     stdout()
@@ -103,14 +107,16 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 impl Scenario {
-    fn into_plan(self) -> Plan {
-        match self {
+    /// `None` for a worker, which is given its own.
+    fn into_plan(self) -> Option<Plan> {
+        Some(match self {
             Self::Echo(args) => Plan::Echo(args.into_plan()),
             Self::Fanout(args) => Plan::Fanout(args.into_plan()),
             Self::Idle(args) => Plan::Idle(args.into_plan()),
             Self::Connect(args) => Plan::Connect(args.into_plan()),
             Self::Hold(args) => Plan::Hold(args.into_plan()),
-        }
+            Self::Worker => return None,
+        })
     }
 }
 
