@@ -63,6 +63,7 @@ pub mod proxy;
 mod random;
 mod report;
 mod seconds;
+mod suite;
 mod target;
 
 use std::ops::ControlFlow;
@@ -81,6 +82,7 @@ pub use report::{
     KernelMemory, Lag, Latency, LoadReport, Phase, Progress, Reconciled, Report, SCHEMA_VERSION, ServerUse,
     SocketMemory, Stretch, Verdict,
 };
+pub use suite::{MAX_CELLS, MAX_ROUNDS, START_TIMEOUT, ServerCommand, ServerSource, Suite, SuiteCell};
 pub use target::{Protocol, Target};
 
 /// Carries out a plan, and blocks until its report is there: warm-up, duration and a few seconds at most.

@@ -38,6 +38,24 @@ impl Target {
         self.protocol
     }
 
+    /// The same at another address.
+    #[must_use]
+    pub fn at(&self, address: SocketAddr) -> Self {
+        let scheme = match self.protocol {
+            Protocol::WebSocket => "ws",
+            Protocol::Raw => "tcp",
+            Protocol::Http => "http",
+        };
+        let authority = address.to_string();
+        Self {
+            url: format!("{scheme}://{authority}{}", self.path),
+            authority,
+            host: address.ip().to_string(),
+            port: address.port(),
+            ..self.clone()
+        }
+    }
+
     /// Host and port as in the `Host` header.
     pub(crate) fn authority(&self) -> &str {
         &self.authority
@@ -124,6 +142,18 @@ mod tests {
         assert_eq!(target.resolve().unwrap(), "[::1]:9001".parse().unwrap());
         let target: Target = "ws://127.0.0.1".parse().unwrap();
         assert_eq!((target.path(), target.resolve().unwrap().port()), ("/", 80));
+    }
+
+    #[test]
+    fn another_address_leaves_the_rest() {
+        for (url, address, moved) in [
+            ("ws://a.example/chat?b=c", "127.0.0.1:9", "ws://127.0.0.1:9/chat?b=c"),
+            ("http://127.0.0.1:0/", "[::1]:8", "http://[::1]:8/"),
+        ] {
+            let at: Target = url.parse::<Target>().unwrap().at(address.parse().unwrap());
+            assert_eq!(at, moved.parse().unwrap());
+            assert_eq!(at.resolve().unwrap(), address.parse().unwrap());
+        }
     }
 
     #[test]
