@@ -8,7 +8,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Connections from one source address: well below the 28,232 ports that Linux has for them by default.
-const PER_SOURCE: usize = 10_000;
+pub(crate) const PER_SOURCE: usize = 10_000;
 
 /// Source addresses before the first is used again.
 const SOURCES: usize = 250;

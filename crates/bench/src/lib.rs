@@ -6,6 +6,7 @@
 //! | [`FanoutPlan`] | what does a message to many cost? | deliveries per second of server CPU |
 //! | [`IdlePlan`] | what does an open connection cost? | resident bytes, and CPU time a second, per connection |
 //! | [`ConnectPlan`] | what does a handshake cost? | handshakes per second of server CPU |
+//! | [`LoadPlan`] | how long does a message take, by any transport? | latency from when it was due; what was lost, doubled, reordered |
 //! | [`HoldPlan`] | how many can there be? | connections held, and when a publication reached all |
 //!
 //! ```no_run
@@ -19,7 +20,7 @@
 //! ```
 //!
 //! # Method
-//! The load comes from the calling thread alone, which is to be pinned to another core than the server. It is a *closed*
+//! The load comes from one thread alone, which is to be pinned to another core than the server. But for a [`LoadPlan`] it is a *closed*
 //! loop: a connection keeps a fixed number of messages in flight and sends the next when an answer comes, so that the rate is
 //! what the server can do. Latency is measured for publications only; at fixed times ([`FanoutPlan::rate`]) it counts from
 //! when one was due. The server's CPU time is read from `/proc` (Linux) by process id; a figure by wall clock stands beside
@@ -82,6 +83,7 @@ pub use document::{At, Calibration, Cell, Document, Entry, Environment, Line, Pl
 pub use error::Error;
 pub use export::{csv, hlog, summary};
 pub use figures::{FIGURES, Figure, Figures, Spread, Worse};
+pub use load::worker;
 pub use page::{page, plots};
 pub use payload::{Content, payload};
 pub use plan::{

@@ -17,7 +17,7 @@ use std::fmt;
 pub const SCHEMA_VERSION: u32 = 3;
 
 /// Above this share of a core the harness itself may be what limits the rate.
-const CLIENT_BOUND: f64 = 0.9;
+pub(crate) const CLIENT_BOUND: f64 = 0.9;
 
 /// What came of a plan. `Display` is a short table for people, serde's form is for programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,8 +73,8 @@ fn json(value: &impl Serialize) -> Result<String, Error> {
 pub enum Verdict {
     /// Every answer was right, and the harness had time to spare.
     Fine,
-    /// Every answer was right, and the harness used more than 90 % of a core: a rate by wall clock may be its own. Figures
-    /// by the server's CPU time still say what a message cost.
+    /// Every answer was right, and the harness used more than 90 % of a core, or fell behind with what it had to send: a rate by wall
+    /// clock may be its own, and latency too. Figures by the server's CPU time still say what a message cost.
     ClientBound,
     /// Answers were missing, doubled or wrong, or connections were lost.
     Faulty,
@@ -84,7 +84,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Fine => "fine",
-            Self::ClientBound => "client-bound: the load generator used over 90 % of a core",
+            Self::ClientBound => "client-bound: the load generator used over 90 % of a core, or fell behind",
             Self::Faulty => "faulty: answers were missing or wrong",
         })
     }

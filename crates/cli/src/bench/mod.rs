@@ -11,6 +11,7 @@ mod interrupt;
 mod live;
 mod output;
 mod watch;
+mod worker;
 
 use std::env;
 use std::error::Error as _;
@@ -71,6 +72,9 @@ enum Scenario {
     /// Compare two documents that `--json` wrote, and fail where a figure got worse
     #[command(after_help = diff::HELP)]
     Diff(DiffArgs),
+    /// One process of a load of several, which starts it; what it is to do comes on its standard input
+    #[command(hide = true)]
+    Worker,
 }
 
 #[derive(Debug, Args)]
@@ -90,6 +94,9 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
     let output = args.output.check()?;
     if let Scenario::Diff(diff) = args.scenario {
         return diff::run(&diff);
+    }
+    if let Scenario::Worker = args.scenario {
+        return worker::run();
     }
     let mut watch = Watch::new(output.standard, args.output.quiet)?;
     let command = env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
@@ -130,6 +137,7 @@ impl Scenario {
             Self::Connect(_) => "connect",
             Self::Hold(_) => "hold",
             Self::Diff(_) => "diff",
+            Self::Worker => "worker",
         }
     }
 
@@ -141,7 +149,7 @@ impl Scenario {
             Self::Idle(args) => Plan::Idle(args.into_plan()),
             Self::Connect(args) => Plan::Connect(args.into_plan()),
             Self::Hold(args) => Plan::Hold(args.into_plan()),
-            Self::Diff(_) => return Ok(document),
+            Self::Diff(_) | Self::Worker => return Ok(document),
         };
         let run = bowline_bench::run_telling(&plan, tell).map_err(|error| failure(&error))?;
         let name = document.scenario.clone();
