@@ -55,7 +55,8 @@ async fn bench(args: &[&str]) -> Ran {
     run(&[&["bench"], args].concat(), b"").await
 }
 
-const SHORT: [&str; 4] = ["--connections=4", "--warm-up=0.1", "--duration=0.6", "--size=64"];
+/// Flags of a short closed loop.
+const SHORT: [&str; 5] = ["--connections=4", "--warm-up=0.1", "--duration=0.6", "--size=64", "--in-flight=1"];
 
 #[tokio::test]
 async fn one_run_is_written_in_all_forms() {
@@ -72,7 +73,7 @@ async fn one_run_is_written_in_all_forms() {
     let document = files.document("a.json");
     assert_eq!(ran.code, Some(code_of(&document)), "{}", ran.stderr);
     assert!(matches!(&document.cells[0].runs[..], [Report::Echo(run)] if run.messages > 0 && run.server.is_some()));
-    assert_eq!((document.scenario.as_str(), document.command[1].as_str()), ("echo", "bench"));
+    assert_eq!((document.scenario.as_str(), document.command[1].as_str()), ("echo, closed loop", "bench"));
     assert!(ran.stdout.starts_with("echo to ws://127.0.0.1:"), "{}", ran.stdout);
     assert!(ran.stdout.lines().last().is_some_and(|line| line.starts_with("verdict: ")), "{}", ran.stdout);
     assert!(ran.stderr.contains("warming up") && ran.stderr.contains("measuring"), "{}", ran.stderr);
@@ -139,7 +140,8 @@ async fn ctrl_c_ends_a_run_with_the_report_so_far() {
     let (server, files) = (Server::start("echo", &[]).await, Directory::new("interrupted"));
     let (url, json) = (server.url(), format!("--json={}", files.path("a.json")));
     for asked in [Signal::INT, Signal::TERM] {
-        let mut child = measuring(&["echo", &url, "--connections=4", "--warm-up=0.1", &json], "measuring").await;
+        let flags = ["echo", &url, "--in-flight=1", "--connections=4", "--warm-up=0.1", &json];
+        let mut child = measuring(&flags, "measuring").await;
         signal(&child, asked);
         let status = soon(child.wait()).await.expect("it ran");
         let document = files.document("a.json");
@@ -197,7 +199,7 @@ async fn doubled_answers_are_exit_code_4_and_told() {
     let ran = bench(&[&["echo", &url, "--connections=1"], &SHORT[1..]].concat()).await;
     serving.abort();
     assert_eq!(ran.code, Some(4), "{}", ran.stdout);
-    assert!(ran.stdout.contains("echo, run 1: faulty: "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("closed loop, run 1: faulty: "), "{}", ran.stdout);
     assert!(ran.stdout.ends_with("verdict: faulty: answers were missing or wrong\n"), "{}", ran.stdout);
 }
 
