@@ -37,6 +37,7 @@
 //! to the server than back, because it is masked; the bytes sent to a `tcp://` target are 2 bytes longer than the server's
 //! frame would be, so that both ways together carry exactly the bytes of a WebSocket echo. For fan-out see [`FanoutPlan`].
 
+mod calibrate;
 mod check;
 mod connect;
 mod cycle;
@@ -45,6 +46,7 @@ pub mod delivery;
 mod dial;
 mod diff;
 mod distribution;
+mod doctor;
 mod document;
 mod echo;
 mod environment;
@@ -77,8 +79,10 @@ mod target;
 
 use std::ops::ControlFlow;
 
+pub use calibrate::calibrate;
 pub use diff::{CellDiff, Diff, Threshold};
 pub use distribution::{Distribution, MAX_TIME};
+pub use doctor::{Examination, Finding, Machine, Trouble};
 pub use document::{At, Calibration, Cell, Document, Entry, Environment, Line, Plot, Table};
 pub use error::Error;
 pub use export::{csv, hlog, summary};

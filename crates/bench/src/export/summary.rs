@@ -14,6 +14,9 @@ pub fn summary(document: &Document) -> String {
     if let Some(about) = about(document) {
         text.push_str(&format!("{about}\n\n"));
     }
+    if let Some(calibration) = &document.calibration {
+        text.push_str(&format!("{calibration}\n"));
+    }
     for cells in blocks(&document.cells) {
         text.push_str(&figures(cells).text());
         text.push('\n');
