@@ -75,6 +75,7 @@ mod samples;
 mod seconds;
 mod steps;
 mod suite;
+mod table;
 mod target;
 
 use std::ops::ControlFlow;
@@ -101,6 +102,7 @@ pub use report::{
     SocketMemory, Stretch, Verdict,
 };
 pub use suite::{MAX_CELLS, MAX_ROUNDS, START_TIMEOUT, ServerCommand, ServerSource, Suite, SuiteCell};
+pub use table::{Published, Reproduced, TablePlan};
 pub use target::{Protocol, Target};
 
 /// Carries out a plan, and blocks until its report is there: warm-up, duration and a few seconds at most.
