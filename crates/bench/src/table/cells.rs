@@ -42,7 +42,7 @@ impl TablePlan {
             command += &format!(" {}", self.target);
         }
         if self.rounds != 1 {
-            command += &format!(" --runs {}", self.rounds);
+            command += &format!(" --rounds {}", self.rounds);
         }
         if self.seed != 1 {
             command += &format!(" --seed {}", self.seed);

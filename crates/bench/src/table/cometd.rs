@@ -118,7 +118,7 @@ fn deliveries(report: &LoadReport) -> Option<f64> {
     ratio(float(report.deliveries), report.seconds)
 }
 
-/// Responses that brought something, a second. Over HTTP reads that did: a response may come in two.
+/// Responses a second: each request has one, and on a WebSocket it is a read that brought something.
 fn responses(report: &LoadReport) -> Option<f64> {
     let counts = &report.counts;
     let responses = if report.plan.transport == Transport::LongPolling { counts.requests } else { counts.arrivals };

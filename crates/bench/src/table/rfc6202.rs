@@ -7,8 +7,9 @@
 //!
 //! Clients that hold polls all begin with the same update, so that they keep in step with one another; how far a cycle's own
 //! few milliseconds let them drift against the updates is what makes their mean come closer to one or the other of the two
-//! calculated figures. Pollers begin at random phases; there are more of them, as the mean of their phases has an error of its
-//! own (0.29 *Δ* / √*n*: for *n* = 100 some 3 % of *Δ*, less of what *T* = *Δ*/4 leaves to chance: 0.7 %).
+//! calculated figures. Pollers begin at random phases, and keep them. There are more of them, because the mean of their phases
+//! has an error: *T* divides *Δ*, so that phases within *T* are what is left to chance, and for *n* clients the standard error
+//! is *T* / √(12 *n*), 7 ms for a hundred.
 
 use std::time::Duration;
 
@@ -65,12 +66,12 @@ fn name(transport: Transport, delay: u32) -> String {
 fn workload(plan: &TablePlan, transport: Transport, delay: u32) -> SuiteCell {
     let (clients, duration) = match transport {
         Transport::Polling => (POLLERS, plan.pick(8.0, 4.0)),
-        Transport::LongPolling => (CLIENTS, plan.pick(16.0, 6.0)),
-        _ => (CLIENTS, plan.pick(5.0, 3.0)),
+        Transport::LongPolling => (CLIENTS, plan.pick(14.0, 6.0)),
+        _ => (CLIENTS, plan.pick(4.0, 3.0)),
     };
     let mut load = LoadPlan { rate: 1_000.0 / f64::from(PERIOD), ..plan.load(transport, ONE_ROOM, clients) };
     load.poll_interval = Duration::from_millis(INTERVAL.into());
-    (load.warm_up, load.duration) = (seconds(2.0), seconds(duration));
+    (load.warm_up, load.duration) = (seconds(1.0), seconds(duration));
     let distance = Faults::default().delay(None, Duration::from_millis(delay.into()));
     cell(name(transport, delay), "delay (ms)", delay.into(), load, Some(distance))
 }

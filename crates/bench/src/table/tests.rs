@@ -117,7 +117,7 @@ fn figures_are_medians_of_the_runs() {
     let mean = figure(&tables[1], &[words("comet"), Entry::Number(500.0)], "mean, measured (ms)").unwrap();
     assert!((mean - 2.5).abs() < 0.01, "{mean}");
     let notes = tables[1].notes.join(" ");
-    assert!(notes.contains("--runs 4 --seed 7 --quick") && notes.contains("medians of 4 runs"), "{notes}");
+    assert!(notes.contains("--rounds 4 --seed 7 --quick") && notes.contains("medians of 4 runs"), "{notes}");
 }
 
 #[test]
