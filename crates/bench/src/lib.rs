@@ -29,6 +29,9 @@
 //! string. Publications differ in their number only, and the string is the last few of them, shared by all subscribers.
 //! Whatever compares unequal is parsed, frame by frame, and judged: see [`Faults`].
 //!
+//! # Published tables
+//! [`TablePlan`] runs the workloads behind tables that others have published, and puts what is measured beside their figures.
+//!
 //! # Faults
 //! [`proxy`] is a proxy that does to connections what networks and gateways do, for tests.
 //!
