@@ -118,6 +118,11 @@ pub(crate) fn raise() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
+/// How many descriptors a process may have once its limit is raised as far as it may.
+pub(crate) fn most() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -35,6 +35,9 @@
 //! of each client what is [missing, doubled or reordered](Reconciled). A program that lets a load have several processes
 //! calls [`worker`] when its arguments are `bench worker`.
 //!
+//! # Published tables
+//! [`TablePlan`] runs the workloads behind tables that others have published, and puts what is measured beside their figures.
+//!
 //! # Faults
 //! [`proxy`] is a proxy that does to connections what networks and gateways do, for tests.
 //!
@@ -81,6 +84,7 @@ mod samples;
 mod seconds;
 mod steps;
 mod suite;
+mod table;
 mod target;
 
 use std::ops::ControlFlow;
@@ -107,6 +111,7 @@ pub use report::{
     SocketMemory, Stretch, Verdict,
 };
 pub use suite::{MAX_CELLS, MAX_ROUNDS, START_TIMEOUT, ServerCommand, ServerSource, Suite, SuiteCell};
+pub use table::{Published, Reproduced, TablePlan};
 pub use target::{Protocol, Target};
 
 /// Carries out a plan, and blocks until its report is there: warm-up, duration and a few seconds at most.

@@ -19,6 +19,7 @@ mod output;
 mod rooms;
 mod server;
 mod slow;
+mod table;
 mod transport;
 mod watch;
 mod worker;
@@ -43,6 +44,7 @@ use self::job::Job;
 use self::output::OutputArgs;
 use self::rooms::RoomsArgs;
 use self::slow::SlowArgs;
+use self::table::TableArgs;
 use self::watch::Watch;
 use crate::failure::Failure;
 
@@ -99,6 +101,9 @@ enum Scenario {
     ///
     /// 200 clients in one room, and 20 publications a second of 128 bytes; polls each second.
     Compare(CompareArgs),
+    /// A published table again: each figure beside what is measured here
+    #[command(after_help = table::HELP)]
+    Table(TableArgs),
     /// What this machine does at the best: bare TCP, waking up, timers, the clock
     Calibrate,
     /// Whether this machine is fit to measure on, and which transports a URL allows; what mends the rest
@@ -124,6 +129,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
         Scenario::Connect(connect) => connect.into_job(),
         Scenario::Hold(hold) => Ok(hold.into_job()),
         Scenario::Compare(compare) => compare.into_job(),
+        Scenario::Table(table) => return table::run(&table, &output, args.output.quiet),
         Scenario::Calibrate => return calibrate::run(&output),
         Scenario::Doctor(doctor) => return doctor::run(&doctor, output.standard),
         Scenario::Worker => return worker::run(),
