@@ -81,7 +81,7 @@ impl Work for CarriedWork {
     fn turn_for_rooms(&mut self, shared: &Shared, cx: &mut Context<'_>) -> bool {
         let mut wire = shared.wire();
         let Some(carried) = wire.link.carried().filter(|carried| !carried.is_closing()) else { return false };
-        let is_done = carried.write(shared, cx);
+        let is_done = carried.write(shared, cx, Instant::now);
         carried.wake_response();
         is_done && carried.is_settled()
     }
@@ -90,11 +90,12 @@ impl Work for CarriedWork {
         let wire = &mut *shared.wire();
         count_received(shared, wire);
         self.end_as_asked(shared, wire);
-        if self.keep_time(shared, wire) {
+        let now = Instant::now();
+        if self.keep_time(shared, wire, now) {
             return Turn::Over;
         }
         let Some(carried) = wire.link.carried() else { return Turn::Over };
-        let is_done = carried.write(shared, cx);
+        let is_done = carried.write(shared, cx, || now);
         carried.wake_response();
         if let Some(ended) = carried.ended() {
             return over(wire, ended);
@@ -167,15 +168,15 @@ impl CarriedWork {
         }
     }
 
-    /// Does what is due; whether the session is over by it.
-    fn keep_time(&mut self, shared: &Shared, wire: &mut Wire) -> bool {
-        if self.flush_by.is_some_and(|by| by <= Instant::now()) {
+    /// Does what is due `now`; whether the session is over by it.
+    fn keep_time(&mut self, shared: &Shared, wire: &mut Wire, now: Instant) -> bool {
+        if self.flush_by.is_some_and(|by| by <= now) {
             wire.abort();
             return true;
         }
         let is_wanted = self.has_direct || wire.is_room_wanted();
         let Some(carried) = wire.link.carried() else { return true };
-        match carried.due(Instant::now(), is_wanted, self.times) {
+        match carried.due(now, is_wanted, self.times) {
             Due::Nothing => false,
             Due::LeaveBehind => {
                 shared.leave_behind();
