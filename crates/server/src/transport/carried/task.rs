@@ -2,10 +2,19 @@
 //!
 //! A response is driven by the connection that it belongs to: the task only wakes it.
 
-use std::{future::Future, pin::Pin, sync::Arc, task::Context, time::Duration};
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Context,
+    time::Duration,
+};
 
 use bowline_core::{CloseCode, CloseFrame, Error, ProtocolError, connection::Ended, error::Timeout};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, Sleep, sleep_until},
+};
 use tracing::Span;
 
 use crate::{
@@ -301,12 +310,16 @@ impl CarriedWork {
             self.timer = None;
             return Turn::Wait;
         };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         // One that goes off too early is set anew then, so that not every message sets it.
+        if self.timer.as_ref().is_some_and(|timer| timer.deadline() <= deadline && !timer.is_elapsed()) {
+            return Turn::Wait;
+        }
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if timer.deadline() > deadline {
             timer.as_mut().reset(deadline);
         }
-        while timer.as_mut().poll(cx).is_ready() {
+        // Outside of the task's budget: once that is used up, a timer says `Pending` without having been set.
+        while pin!(unconstrained(timer.as_mut())).poll(cx).is_ready() {
             if Instant::now() >= deadline {
                 return Turn::Again;
             }
