@@ -98,8 +98,10 @@ impl<W: Write> Live<W> {
     fn draw(&mut self, lines: &[&str]) {
         let width = match self.kind {
             Kind::Terminal(Some(width)) => width,
-            _ => rustix::termios::tcgetwinsize(stderr()).map_or(WIDTH, |size| usize::from(size.ws_col)),
+            _ => rustix::termios::tcgetwinsize(stderr()).map_or(0, |size| usize::from(size.ws_col)),
         };
+        // Some terminals say that they have no columns at all.
+        let width = if width == 0 { WIDTH } else { width };
         let mut text = self.back() + HIDE_CURSOR;
         let lines = lines.iter().filter(|line| !line.is_empty());
         for line in lines {
