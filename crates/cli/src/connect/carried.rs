@@ -169,7 +169,7 @@ impl Talk<'_> {
                 say("the session was lost, and another is opened; what was not acknowledged may be lost");
             }
             Event::Disconnected { reason, .. } if !self.was_connected => {
-                return Err(cannot_connect(&self.plan.shown_url, &reason.to_string()));
+                return Err(cannot_connect(&self.plan.shown_url, &reason));
             }
             Event::Disconnected { reason, retry_in, .. } => {
                 say(&format!("disconnected: {reason}; again in {}", seconds(retry_in)));
@@ -213,7 +213,7 @@ impl Talk<'_> {
     /// The exit code: 0 for a session that ended in good order (1000, 1001) with all that was to be sent.
     fn closed(&self, closed: &Closed) -> Result<ExitCode, Failure> {
         if let Closed::Refused { reason, .. } = closed {
-            return Err(cannot_connect(&self.plan.shown_url, &reason.to_string()));
+            return Err(cannot_connect(&self.plan.shown_url, reason));
         }
         say(&closed.to_string());
         if let Some(stop) = self.stopped {
