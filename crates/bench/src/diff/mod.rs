@@ -7,7 +7,7 @@ pub use self::threshold::Threshold;
 use std::fmt;
 
 use crate::export::{Grid, label};
-use crate::figures::number;
+use crate::figures::{Measured, number};
 use crate::{Cell, Document, Error, FIGURES, Figure, Spread, Worse};
 
 /// What changed from one document to another.
@@ -65,9 +65,10 @@ impl Diff {
 
 impl CellDiff {
     fn of(before: &Cell, after: &Cell) -> Self {
-        let figures = FIGURES.iter().map(|figure| (figure, figure.over(&before.runs), figure.over(&after.runs)));
+        let (before, after) = (Measured::of(before), Measured::of(after));
+        let figures = FIGURES.iter().map(|figure| (figure, before.spread(figure), after.spread(figure)));
         let is_known = |(_, before, after): &(_, Option<Spread>, Option<Spread>)| before.is_some() || after.is_some();
-        Self { name: before.name.clone(), figures: figures.filter(is_known).collect() }
+        Self { name: before.cell.name.clone(), figures: figures.filter(is_known).collect() }
     }
 
     fn grid(&self) -> Grid {

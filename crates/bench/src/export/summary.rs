@@ -1,7 +1,8 @@
 //! A document for people at a terminal.
 
 use super::Grid;
-use crate::{Cell, Document, Entry, FIGURES, Figure, Table, figures::number};
+use crate::figures::{Measured, number};
+use crate::{Document, Entry, FIGURES, Figure, Table};
 
 /// Widest block of columns, in characters; the cells beyond stand below.
 const MAX_WIDTH: usize = 120;
@@ -17,7 +18,7 @@ pub fn summary(document: &Document) -> String {
     if let Some(calibration) = &document.calibration {
         text.push_str(&format!("{calibration}\n"));
     }
-    for cells in blocks(&document.cells) {
+    for cells in blocks(&Measured::all(&document.cells)) {
         text.push_str(&figures(cells).text());
         text.push('\n');
     }
@@ -55,9 +56,9 @@ pub(crate) fn faults(document: &Document) -> Vec<String> {
 }
 
 /// The figures that any of the cells has, but for counts of faults that are all 0.
-pub(crate) fn shown(cells: &[Cell]) -> impl Iterator<Item = &'static Figure> {
+pub(crate) fn shown(cells: &[Measured<'_>]) -> impl Iterator<Item = &'static Figure> {
     FIGURES.iter().filter(|figure| {
-        let spreads = || cells.iter().filter_map(|cell| figure.over(&cell.runs));
+        let spreads = || cells.iter().filter_map(|cell| cell.spread(figure));
         if figure.is_fault() { spreads().any(|spread| spread.most > 0.0) } else { spreads().next().is_some() }
     })
 }
@@ -67,24 +68,24 @@ pub(crate) fn label(figure: &Figure) -> String {
     if figure.unit.is_empty() { figure.title.into() } else { format!("{} ({})", figure.title, figure.unit) }
 }
 
-fn figures(cells: &[Cell]) -> Grid {
+fn figures(cells: &[Measured<'_>]) -> Grid {
     let mut grid = Grid::default();
     if cells.len() > 1 {
-        grid.row(std::iter::once(String::new()).chain(cells.iter().map(|cell| cell.name.clone())));
+        grid.row(std::iter::once(String::new()).chain(cells.iter().map(|cell| cell.cell.name.clone())));
     }
     for figure in shown(cells) {
-        let entry = |cell: &Cell| figure.over(&cell.runs).map_or_else(|| "–".into(), |spread| spread.to_string());
+        let entry = |cell: &Measured<'_>| cell.spread(figure).map_or_else(|| "–".into(), |spread| spread.to_string());
         grid.row(std::iter::once(label(figure)).chain(cells.iter().map(entry)));
     }
     if cells.len() > 1 {
-        let verdicts = cells.iter().map(|cell| cell.verdict().name().to_owned());
+        let verdicts = cells.iter().map(|cell| cell.cell.verdict().name().to_owned());
         grid.row(std::iter::once("verdict".into()).chain(verdicts));
     }
     grid
 }
 
 /// Cells side by side, as many as there is room for.
-fn blocks(cells: &[Cell]) -> Vec<&[Cell]> {
+fn blocks<'a, 'b>(cells: &'a [Measured<'b>]) -> Vec<&'a [Measured<'b>]> {
     let (mut blocks, mut rest) = (Vec::new(), cells);
     while !rest.is_empty() {
         let fits =
@@ -120,7 +121,7 @@ pub(crate) fn entry(entry: &Entry) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples;
+    use crate::{Cell, samples};
 
     #[test]
     fn one_run_is_a_figure_a_line() {
@@ -153,9 +154,11 @@ mod tests {
         for (index, cell) in cells.iter().cycle().take(20).enumerate() {
             document.cells.push(Cell { name: format!("{} {index}", cell.name), ..cell.clone() });
         }
-        assert_eq!(blocks(&document.cells).iter().map(|block| block.len()).sum::<usize>(), document.cells.len());
-        let fits = |block: &&[Cell]| figures(block).text().lines().all(|line| line.chars().count() <= MAX_WIDTH);
-        assert!(blocks(&document.cells).iter().all(fits));
+        let cells = Measured::all(&document.cells);
+        assert_eq!(blocks(&cells).iter().map(|block| block.len()).sum::<usize>(), document.cells.len());
+        let fits =
+            |block: &&[Measured<'_>]| figures(block).text().lines().all(|line| line.chars().count() <= MAX_WIDTH);
+        assert!(blocks(&cells).iter().all(fits));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! What a run comes to, figure by figure: what summaries, CSV, pages and comparisons are made of.
 
+mod measured;
 mod read;
 mod spread;
 
+pub(crate) use self::measured::Measured;
 pub use self::spread::Spread;
 
 use std::collections::BTreeMap;
-
-use crate::Report;
 
 /// A figure that a run may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,12 +103,6 @@ impl Figure {
     #[must_use]
     pub fn is_fault(&self) -> bool {
         matches!(self.name, "refused" | "missing" | "told" | "duplicate" | "reordered" | "wrong" | "closed")
-    }
-
-    /// What several runs come to, of those that have it.
-    #[must_use]
-    pub fn over(&self, runs: &[Report]) -> Option<Spread> {
-        Spread::of(runs.iter().filter_map(|run| Figures::of(run).get(self.name)).collect())
     }
 }
 

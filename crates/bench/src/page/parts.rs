@@ -2,7 +2,7 @@
 
 use super::chart::escaped;
 use crate::export::{about, entry, faults, label, shown};
-use crate::figures::number;
+use crate::figures::{Measured, number};
 use crate::{Calibration, Cell, Distribution, Document, Entry, Figure, Spread, Table, Verdict};
 
 /// Figures that are worth a tile where there is one cell only.
@@ -37,10 +37,11 @@ fn verdict(document: &Document) -> String {
 }
 
 fn tiles(cell: &Cell) -> String {
+    let cell = Measured::of(cell);
     let figures = TILES.iter().filter_map(|name| {
         let figure = Figure::named(name)?;
         let (title, unit) = (escaped(figure.title), escaped(figure.unit));
-        let median = number(figure.over(&cell.runs)?.median);
+        let median = number(cell.spread(figure)?.median);
         Some(format!("<div><dt>{title}</dt><dd>{median} <span class=\"unit\">{unit}</span></dd></div>"))
     });
     let figures: String = figures.take(6).collect();
@@ -73,11 +74,12 @@ pub(super) fn figures(document: &Document) -> String {
     }
     let names = document.cells.iter().map(|cell| escaped(&cell.name));
     let columns: Vec<_> = std::iter::once(String::new()).chain(names).collect();
-    let rows = shown(&document.cells).map(|figure| {
+    let cells = Measured::all(&document.cells);
+    let rows = shown(&cells).map(|figure| {
         let class = if figure.title.starts_with(' ') { " class=\"part\"" } else { "" };
         let name = format!("<span{class}>{}</span>", escaped(label(figure).trim_start()));
-        let entry = |cell: &Cell| figure.over(&cell.runs).as_ref().map_or_else(|| "–".into(), spread);
-        std::iter::once(name).chain(document.cells.iter().map(entry)).collect::<Vec<_>>()
+        let entry = |cell: &Measured<'_>| cell.spread(figure).as_ref().map_or_else(|| "–".into(), spread);
+        std::iter::once(name).chain(cells.iter().map(entry)).collect::<Vec<_>>()
     });
     let verdicts = document.cells.iter().map(|cell| cell.verdict().name().to_owned());
     let last = std::iter::once("verdict".to_owned()).chain(verdicts).collect();

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::chart::{Bar, Bars, COLOURS, Chart, Curve, Kind, Lines, Scale, Weight};
+use crate::figures::Measured;
 use crate::process::float;
-use crate::{Cell, Distribution, Document, Figure, Figures, LoadReport, Plot, Report, Spread};
+use crate::{Cell, Distribution, Document, Figure, LoadReport, Plot, Report, Spread};
 
 /// Most curves of a chart: more can't be told apart.
 const MAX_CURVES: usize = COLOURS;
@@ -53,6 +54,8 @@ impl Chart {
 struct Series<'a> {
     document: &'a Document,
     colours: BTreeMap<&'a str, usize>,
+    /// By the names of their cells.
+    measured: BTreeMap<&'a str, Measured<'a>>,
 }
 
 impl<'a> Series<'a> {
@@ -62,11 +65,17 @@ impl<'a> Series<'a> {
             let next = colours.len();
             colours.entry(key(cell)).or_insert(next);
         }
-        Self { document, colours }
+        let measured = document.cells.iter().map(|cell| (cell.name.as_str(), Measured::of(cell)));
+        Self { document, colours, measured: measured.collect() }
     }
 
     fn colour(&self, cell: &Cell) -> usize {
         self.colours.get(key(cell)).copied().unwrap_or(0)
+    }
+
+    /// What a figure of a cell comes to.
+    fn spread(&self, cell: &Cell, figure: &str) -> Option<Spread> {
+        self.measured.get(cell.name.as_str())?.named(figure)
     }
 
     /// Cells that stand for themselves; where an axis was swept and there are no others, the last on it of each series.
@@ -119,11 +128,11 @@ impl<'a> Series<'a> {
 
     fn over_axis(&self, axis: &str, (name, title, y): (&str, &str, &str), figures: &[(&str, Weight)]) -> Chart {
         let mut curves: Vec<Curve> = Vec::new();
-        for (figure, weight) in figures.iter().filter_map(|(name, weight)| Some((Figure::named(name)?, *weight))) {
+        for &(figure, weight) in figures {
             let mut by_series = BTreeMap::<usize, (&Cell, Vec<_>)>::new();
             for cell in &self.document.cells {
                 let Some(at) = cell.at.as_ref().filter(|at| at.axis == axis) else { continue };
-                let Some(spread) = figure.over(&cell.runs) else { continue };
+                let Some(spread) = self.spread(cell, figure) else { continue };
                 by_series.entry(self.colour(cell)).or_insert((cell, Vec::new())).1.push((at.value, spread.median));
             }
             for (cell, mut points) in by_series.into_values().take(MAX_CURVES) {
@@ -168,14 +177,10 @@ impl<'a> Series<'a> {
 
     fn bytes(&self) -> Chart {
         let mut bars = Vec::new();
-        for (cell, runs) in self.loads() {
-            let figures: Vec<_> = runs.iter().map(|run| Figures::of(&Report::Load((*run).clone()))).collect();
+        for (cell, _) in self.loads() {
             for (way, arrow) in [("down", "from the server"), ("up", "to the server")] {
                 let parts = ["payload", "framing", "headers"].map(|part| format!("{way}_{part}"));
-                let median = |name: &String| {
-                    Spread::of(figures.iter().filter_map(|figures| figures.get(name)).collect())
-                        .map(|spread| spread.median)
-                };
+                let median = |name: &String| self.spread(cell, name).map(|spread| spread.median);
                 if let Some(values) = parts.iter().map(median).collect::<Option<Vec<_>>>() {
                     bars.push(Bar { name: format!("{}, {arrow}", cell.name), values, colour: 0, range: None });
                 }
@@ -195,7 +200,7 @@ impl<'a> Series<'a> {
     fn bars(&self, figure: &str, name: &str, title: &str, note: &str) -> Chart {
         let unit = Figure::named(figure).map_or("", |figure| figure.unit);
         let bars = self.single().into_iter().filter_map(|cell| {
-            let spread = Figure::named(figure)?.over(&cell.runs)?;
+            let spread = self.spread(cell, figure)?;
             let range = (spread.runs > 1).then_some((spread.least, spread.most));
             Some(Bar { name: cell.name.clone(), values: vec![spread.median], colour: self.colour(cell), range })
         });
@@ -204,9 +209,7 @@ impl<'a> Series<'a> {
     }
 
     fn idle_memory(&self) -> Chart {
-        let median = |cell: &Cell, name| {
-            Figure::named(name).and_then(|figure| figure.over(&cell.runs)).map(|spread| spread.median)
-        };
+        let median = |cell, name| self.spread(cell, name).map(|spread| spread.median);
         let bars = self.single().into_iter().filter_map(|cell| {
             let kernel = median(cell, "kernel_per_client")?;
             let values = vec![median(cell, "resident_per_client").unwrap_or(0.0).max(0.0), kernel.max(0.0)];

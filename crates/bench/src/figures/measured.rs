@@ -1,0 +1,31 @@
+//! A cell whose figures are read out once: quantiles of a distribution take their time.
+
+use super::{Figure, Figures, Spread};
+use crate::Cell;
+
+/// A cell and the figures of its runs.
+#[derive(Debug)]
+pub(crate) struct Measured<'a> {
+    pub(crate) cell: &'a Cell,
+    runs: Vec<Figures>,
+}
+
+impl<'a> Measured<'a> {
+    pub(crate) fn of(cell: &'a Cell) -> Self {
+        Self { cell, runs: cell.runs.iter().map(Figures::of).collect() }
+    }
+
+    pub(crate) fn all(cells: &'a [Cell]) -> Vec<Self> {
+        cells.iter().map(Self::of).collect()
+    }
+
+    /// What a figure comes to over the runs that have it.
+    pub(crate) fn spread(&self, figure: &Figure) -> Option<Spread> {
+        self.named(figure.name)
+    }
+
+    /// The same by the figure's name.
+    pub(crate) fn named(&self, name: &str) -> Option<Spread> {
+        Spread::of(self.runs.iter().filter_map(|figures| figures.get(name)).collect())
+    }
+}
