@@ -3,7 +3,9 @@
 //!
 //! Published is a model, for updates at 4 Hz: see [`transit`](super::transit). Here a proxy delays every byte by *d*, either
 //! way. The publisher's way to the server goes through it as well, while the model begins at the server: *d* is taken off each
-//! measured time once. What machine and proxy take themselves is measured at *d* = 0, the floor.
+//! measured time once. What machine, server and load take themselves is measured at *d* = 0, the floor: the proxy passes on what
+//! comes. At any other *d* it sets timers, which wake it up late, a millisecond or so each way. How late is measured too, at
+//! *d* = 1 ms over WebSocket, and expected besides the floor.
 //!
 //! Clients that hold polls all begin with the same update, so that they keep in step with one another; how far a cycle's own
 //! few milliseconds let them drift against the updates is what makes their mean come closer to one or the other of the two
@@ -31,6 +33,8 @@ const DELAYS: [u32; 7] = [0, 25, 50, 100, 125, 150, 200];
 const LONG_POLLING_DELAYS: [u32; 9] = [0, 25, 50, 100, 115, 125, 135, 150, 200];
 const QUICK_DELAYS: [u32; 3] = [0, 100, 200];
 const QUICK_LONG_POLLING_DELAYS: [u32; 5] = [0, 100, 115, 135, 200];
+/// At which its timers' lateness is measured, in milliseconds: the shortest that needs one.
+const LATENESS_DELAY: u32 = 1;
 /// Clients that hold a connection or a poll.
 const CLIENTS: usize = 16;
 /// Clients that poll.
@@ -41,7 +45,8 @@ const TOLERANCE: f64 = 10.0;
 pub(super) fn workloads(plan: &TablePlan) -> Vec<SuiteCell> {
     let over =
         |&transport: &Transport| delays(plan, transport).iter().map(move |&delay| workload(plan, transport, delay));
-    Transport::SESSIONS.iter().flat_map(over).collect()
+    let lateness = workload(plan, Transport::WebSocket, LATENESS_DELAY);
+    Transport::SESSIONS.iter().flat_map(over).chain([lateness]).collect()
 }
 
 pub(super) fn reproduced(plan: &TablePlan, cells: Vec<Cell>) -> Reproduced {
@@ -84,10 +89,18 @@ fn calculated(transport: Transport, delay: f64) -> Transit {
     }
 }
 
+/// How late the proxy's timers are, in milliseconds: the publisher's way and the client's together.
+fn lateness(cells: &[Cell]) -> Option<f64> {
+    let at = |delay: u32| Runs::of(cells, &name(Transport::WebSocket, delay)).median(mean);
+    let ways = 2.0 * f64::from(LATENESS_DELAY);
+    Some((at(LATENESS_DELAY)? - ways - at(0)?).max(0.0))
+}
+
 /// What a transport took, over distance; times in milliseconds.
 struct Curve {
     transport: Transport,
     points: Vec<Point>,
+    lateness: Option<f64>,
     /// What is not the model's: the mean at no distance, or by polling, which has a wait in it, the shortest.
     floor: Option<f64>,
 }
@@ -114,15 +127,21 @@ impl Curve {
         };
         let here = Runs::of(cells, &name(transport, 0));
         let floor = if transport == Transport::Polling { here.median(quantile(0.0)) } else { here.median(mean) };
-        Self { transport, points: delays(plan, transport).iter().map(point).collect(), floor }
+        let points = delays(plan, transport).iter().map(point).collect();
+        Self { transport, points, lateness: lateness(cells), floor }
     }
 
-    /// How far the mean is from calculated and floor, in percent; nothing is said of the knee itself.
+    /// What is expected besides what is calculated.
+    fn besides(&self, point: &Point) -> Option<f64> {
+        Some(self.floor? + if point.delay > 0 { self.lateness? } else { 0.0 })
+    }
+
+    /// How far the mean is from what is expected, in percent; nothing is said of the knee itself.
     fn deviation(&self, point: &Point) -> Option<f64> {
         if self.is_at_knee(point) {
             return None;
         }
-        let expected = calculated(self.transport, point.delay.into()).mean + self.floor?;
+        let expected = calculated(self.transport, point.delay.into()).mean + self.besides(point)?;
         Some((point.mean? / expected - 1.0) * 100.0)
     }
 
@@ -131,8 +150,8 @@ impl Curve {
     }
 
     fn knee(&self) -> Option<f64> {
-        let above_floor = |point: &Point| Some((f64::from(point.delay), point.mean? - self.floor?));
-        knee(&self.points.iter().filter_map(above_floor).collect::<Vec<_>>())
+        let above = |point: &Point| Some((f64::from(point.delay), point.mean? - self.besides(point)?));
+        knee(&self.points.iter().filter_map(above).collect::<Vec<_>>())
     }
 }
 
@@ -140,6 +159,7 @@ fn summary(plan: &TablePlan, cells: &[Cell], curves: &[Curve]) -> Table {
     let columns = [
         "transport",
         "floor (ms)",
+        "proxy's lateness (ms)",
         "largest deviation of the mean (%)",
         "asked (%)",
         "knee, calculated (ms)",
@@ -153,6 +173,7 @@ fn summary(plan: &TablePlan, cells: &[Cell], curves: &[Curve]) -> Table {
         vec![
             text(curve.transport.name()),
             number(curve.floor),
+            number(curve.lateness),
             number(largest),
             text(format!("±{TOLERANCE}")),
             number(has_knee.then(|| f64::from(PERIOD) / 2.0)),
@@ -163,7 +184,8 @@ fn summary(plan: &TablePlan, cells: &[Cell], curves: &[Curve]) -> Table {
     table.notes.extend([
         format!("Updates each T = {PERIOD} ms, polls each Δ = {INTERVAL} ms, one-way delay d by a proxy, either way. The publisher's own d is taken off."),
         "Floor: the mean at d = 0; of polling, whose mean has a wait in it, the shortest time.".to_owned(),
-        "Knee, by half-rise: where the mean less the floor is 1.5 d, half-way from one transit to two, between the points around it. Asked are T/2 ± 10 %.".to_owned(),
+        format!("Lateness: what the proxy's timers add at any other d, both ways together; measured over WebSocket at d = {LATENESS_DELAY} ms. Deviations are from calculated, floor and lateness."),
+        "Knee, by half-rise: where the mean less floor and lateness is 1.5 d, half-way from one transit to two, between the points around it. Asked are T/2 ± 10 %.".to_owned(),
     ]);
     table
 }
@@ -174,7 +196,7 @@ fn transits(plan: &TablePlan, cells: &[Cell], curve: &Curve) -> Table {
         "one-way delay (ms)",
         "mean, calculated (ms)",
         "mean, measured (ms)",
-        "deviation from calculated and floor (%)",
+        "deviation from what is expected (%)",
         "p50, measured (ms)",
         "max, calculated (ms)",
         "max, measured (ms)",
@@ -242,12 +264,16 @@ mod tests {
     fn curve(mean: impl Fn(f64) -> f64) -> Curve {
         let point = |&delay: &u32| Point { delay, mean: Some(mean(delay.into())), median: None, max: None };
         let points = LONG_POLLING_DELAYS.iter().map(point).collect();
-        Curve { transport: Transport::LongPolling, points, floor: Some(1.0) }
+        Curve { transport: Transport::LongPolling, points, lateness: Some(0.5), floor: Some(1.0) }
+    }
+
+    fn expected(delay: f64) -> f64 {
+        long_polling(250.0, delay).mean + if delay > 0.0 { 1.5 } else { 1.0 }
     }
 
     #[test]
     fn a_curve_as_calculated_deviates_by_nothing_and_has_its_knee() {
-        let curve = curve(|delay| long_polling(250.0, delay).mean + 1.0);
+        let curve = curve(expected);
         for point in &curve.points {
             assert_eq!(curve.deviation(point).is_none(), point.delay == 125);
             assert!(curve.deviation(point).unwrap_or(0.0).abs() < 1e-9);
@@ -257,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_curve_that_is_a_fifth_too_long_deviates_by_that() {
-        let curve = curve(|delay| (long_polling(250.0, delay).mean + 1.0) * 1.2);
+        let curve = curve(|delay| expected(delay) * 1.2);
         assert!(curve.points.iter().filter_map(|point| curve.deviation(point)).all(|each| (each - 20.0).abs() < 1e-9));
     }
 
