@@ -111,6 +111,18 @@ pub(crate) fn reserve(sockets: usize) -> Result<(), Error> {
     setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum }).map_err(|_| short)
 }
 
+/// Raises this process's own limit as far as it may, for what can't be counted beforehand.
+pub(crate) fn raise() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where it fails, whoever needs more says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
+/// How many descriptors a process may have once its limit is raised as far as it may.
+pub(crate) fn most() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

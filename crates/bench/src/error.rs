@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Why a run gave no report, and what to do about it.
@@ -41,6 +42,20 @@ pub enum Error {
         address: SocketAddr,
         /// Why it can't.
         source: io::Error,
+    },
+    /// A server of the suite's own doesn't start.
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// Why, with what it said.
+        problem: String,
+    },
+    /// A run of several.
+    Cell {
+        /// Its workload.
+        name: String,
+        /// Why it gave no report.
+        source: Box<Error>,
     },
     /// The server answered the opening handshake with another status than 101.
     Refused {
@@ -128,6 +143,8 @@ impl fmt::Display for Error {
                     _ => "",
                 })
             }
+            Self::Start { program, problem } => write!(f, "can't start {}: {problem}", program.display()),
+            Self::Cell { name, source } => write!(f, "{name}: {source}"),
             Self::Refused { status, body } if body.is_empty() => {
                 write!(f, "the server refused the WebSocket with status {status}")
             }
@@ -166,7 +183,10 @@ impl std::error::Error for Error {
             | Self::Listen { source, .. }
             | Self::Server { source, .. }
             | Self::Io { source, .. } => Some(source),
+            // Its own words are this one's already.
+            Self::Cell { source, .. } => source.source(),
             Self::Url { .. }
+            | Self::Start { .. }
             | Self::Plan { .. }
             | Self::Refused { .. }
             | Self::NotWebSocket { .. }

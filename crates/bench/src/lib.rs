@@ -35,6 +35,9 @@
 //! of each client what is [missing, doubled or reordered](Reconciled). A program that lets a load have several processes
 //! calls [`worker`] when its arguments are `bench worker`.
 //!
+//! # Published tables
+//! [`TablePlan`] runs the workloads behind tables that others have published, and puts what is measured beside their figures.
+//!
 //! # Faults
 //! [`proxy`] is a proxy that does to connections what networks and gateways do, for tests.
 //!
@@ -43,17 +46,23 @@
 //! to the server than back, because it is masked; the bytes sent to a `tcp://` target are 2 bytes longer than the server's
 //! frame would be, so that both ways together carry exactly the bytes of a WebSocket echo. For fan-out see [`FanoutPlan`].
 
+mod calibrate;
 mod check;
 mod connect;
 mod cycle;
 mod deflate;
 pub mod delivery;
 mod dial;
+mod diff;
 mod distribution;
+mod doctor;
 mod document;
 mod echo;
+mod environment;
 mod error;
+mod export;
 mod fanout;
+mod figures;
 mod frame;
 mod handshake;
 mod hold;
@@ -61,6 +70,7 @@ mod idle;
 mod lane;
 mod load;
 mod open;
+mod page;
 mod parser;
 mod payload;
 mod plan;
@@ -69,15 +79,26 @@ mod process;
 pub mod proxy;
 mod random;
 mod report;
+#[cfg(test)]
+mod samples;
 mod seconds;
+mod steps;
+mod suite;
+mod table;
 mod target;
 
 use std::ops::ControlFlow;
 
+pub use calibrate::calibrate;
+pub use diff::{CellDiff, Diff, Threshold};
 pub use distribution::{Distribution, MAX_TIME};
+pub use doctor::{Examination, Finding, Machine, Trouble};
 pub use document::{At, Calibration, Cell, Document, Entry, Environment, Line, Plot, Table};
 pub use error::Error;
+pub use export::{csv, hlog, summary};
+pub use figures::{FIGURES, Figure, Figures, Spread, Worse};
 pub use load::worker;
+pub use page::{page, plots};
 pub use payload::{Content, payload};
 pub use plan::{
     ACKNOWLEDGE_EVERY, ConnectPlan, Deflate, EchoPlan, FanoutPlan, Headers, HoldPlan, IdlePlan, LoadPlan,
@@ -89,6 +110,8 @@ pub use report::{
     KernelMemory, Lag, Latency, LoadReport, Phase, Progress, Reconciled, Report, SCHEMA_VERSION, ServerUse,
     SocketMemory, Stretch, Verdict,
 };
+pub use suite::{MAX_CELLS, MAX_ROUNDS, START_TIMEOUT, ServerCommand, ServerSource, Suite, SuiteCell};
+pub use table::{Published, Reproduced, TablePlan};
 pub use target::{Protocol, Target};
 
 /// Carries out a plan, and blocks until its report is there: warm-up, duration and a few seconds at most.
@@ -100,17 +123,17 @@ pub fn run(plan: &Plan) -> Result<Report, Error> {
     run_telling(plan, |_| ControlFlow::Continue(()))
 }
 
-/// The same, and tells what happens meanwhile, from the calling thread. Only a [`HoldPlan`] and a [`LoadPlan`] have
-/// something to tell; [`ControlFlow::Break`] ends the holding or the measuring.
+/// The same, and tells what happens meanwhile, from the calling thread. [`ControlFlow::Break`] ends the run with the report so
+/// far.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_telling(plan: &Plan, tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<Report, Error> {
+pub fn run_telling(plan: &Plan, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<Report, Error> {
     match plan {
-        Plan::Echo(plan) => echo::run(plan).map(Report::Echo),
-        Plan::Fanout(plan) => fanout::run(plan).map(Report::Fanout),
-        Plan::Idle(plan) => idle::run(plan).map(Report::Idle),
-        Plan::Connect(plan) => connect::run(plan).map(Report::Connect),
+        Plan::Echo(plan) => echo::run(plan, &mut tell).map(Report::Echo),
+        Plan::Fanout(plan) => fanout::run(plan, &mut tell).map(Report::Fanout),
+        Plan::Idle(plan) => idle::run(plan, &mut tell).map(Report::Idle),
+        Plan::Connect(plan) => connect::run(plan, &mut tell).map(Report::Connect),
         Plan::Hold(plan) => hold::run(plan, tell).map(Report::Hold),
         Plan::Load(plan) => load::run(plan, tell).map(Report::Load),
     }

@@ -140,8 +140,9 @@ impl Listeners {
         };
         self.heard_at = now;
         let kind = page.enter(header.number);
-        if kind != Kind::Again {
-            self.settled += u64::from(!member.is_stalled);
+        // What a stalled client reads at the end is as late as it was stalled: not the others' doing.
+        if kind != Kind::Again && !member.is_stalled {
+            self.settled += 1;
             self.measure.hear(&header, now);
         }
         let number = header.number;

@@ -14,6 +14,7 @@ pub use self::transport::Transport;
 
 use crate::{Content, Error, Target, seconds};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Most connections of one plan: 1,000,000. The descriptors of the process are checked besides.
@@ -69,6 +70,47 @@ pub enum Plan {
     Hold(HoldPlan),
     /// Messages at fixed times, over any transport.
     Load(LoadPlan),
+}
+
+impl Plan {
+    /// The server that it is for.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        match self {
+            Self::Echo(plan) => &plan.target,
+            Self::Fanout(plan) => &plan.target,
+            Self::Idle(plan) => &plan.target,
+            Self::Connect(plan) => &plan.target,
+            Self::Hold(plan) => &plan.target,
+            Self::Load(plan) => &plan.target,
+        }
+    }
+
+    /// Leaves the target's scheme and path, and puts it at another address.
+    pub(crate) fn set_address(&mut self, address: SocketAddr) {
+        let target = match self {
+            Self::Echo(plan) => &mut plan.target,
+            Self::Fanout(plan) => &mut plan.target,
+            Self::Idle(plan) => &mut plan.target,
+            Self::Connect(plan) => &mut plan.target,
+            Self::Hold(plan) => &mut plan.target,
+            Self::Load(plan) => &mut plan.target,
+        };
+        *target = target.at(address);
+    }
+
+    /// Names the server's process; holding connections looks at none.
+    pub(crate) fn set_server_pid(&mut self, pid: u32) {
+        let server_pid = match self {
+            Self::Echo(plan) => &mut plan.server_pid,
+            Self::Fanout(plan) => &mut plan.server_pid,
+            Self::Idle(plan) => &mut plan.server_pid,
+            Self::Connect(plan) => &mut plan.server_pid,
+            Self::Hold(_) => return,
+            Self::Load(plan) => &mut plan.server_pid,
+        };
+        *server_pid = Some(pid);
+    }
 }
 
 /// Messages to and fro: each connection keeps some in flight, and sends the next when an answer comes.
