@@ -239,3 +239,23 @@ fn subscribers_of_any_broadcast_server_are_reconciled_each() {
     // The two others have had all.
     assert_eq!(report.reconciled.missing, 250 - (SPOILT as u64 - 1), "{report}");
 }
+
+#[test]
+fn a_server_that_goes_takes_all_and_nothing_is_waited_for() {
+    let published = Arc::new(AtomicUsize::new(0));
+    let address = room(move |_| {
+        let published = Arc::clone(&published);
+        Box::new(move |_, publication| {
+            // Each of the four connections counts, from the same publication on.
+            let is_over = published.fetch_add(usize::from(!publication.ends_with(b"knock")), Ordering::Relaxed) >= 400;
+            if is_over { None } else { Some(publication.to_vec()) }
+        })
+    });
+    let mut plan = plan(address);
+    (plan.traffic, plan.clients) = (Traffic::Rooms { rooms: 1, per_client: 1 }, 3);
+    // It would be longer than any test.
+    plan.drain_timeout = Duration::from_secs(3_600);
+    let report = measure(plan);
+    assert_eq!((counts(&report)[4], report.reconciled.clients), (4, 3), "{report}");
+    assert!(report.reconciled.expected < 750, "{report}");
+}

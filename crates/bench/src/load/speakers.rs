@@ -57,11 +57,11 @@ impl Speakers {
         }
     }
 
-    /// When the oldest was due that is not sent yet.
-    pub(super) fn oldest(&self, schedule: &Schedule) -> Option<u64> {
+    /// When the oldest was due that is not sent yet, and still can be.
+    pub(super) fn oldest(&self, crowd: &Crowd, schedule: &Schedule) -> Option<u64> {
         match self {
             Self::Clients(clients) => clients.oldest(schedule),
-            Self::Publisher(publisher) => publisher.next(schedule),
+            Self::Publisher(publisher) => publisher.next(schedule).filter(|_| !publisher.is_lost(crowd, schedule)),
             Self::Nobody => None,
         }
     }
@@ -215,6 +215,11 @@ impl Publisher {
 
     fn next(&self, schedule: &Schedule) -> Option<u64> {
         (self.said < schedule.total()).then(|| schedule.due(self.said))
+    }
+
+    /// Whether what would carry the next publication is of no more use: no other is sent before it.
+    fn is_lost(&self, crowd: &Crowd, schedule: &Schedule) -> bool {
+        crowd.is_lost(self.lane(schedule.at(self.said).0))
     }
 
     fn has_room(&self, crowd: &Crowd, schedule: &Schedule) -> bool {

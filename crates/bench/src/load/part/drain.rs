@@ -48,7 +48,7 @@ impl Part<'_> {
 
     /// Whether all that was due is sent.
     fn is_all_said(&self) -> bool {
-        self.listeners.schedule.as_ref().and_then(|schedule| self.speakers.oldest(schedule)).is_none()
+        self.listeners.schedule.as_ref().and_then(|schedule| self.speakers.oldest(&self.crowd, schedule)).is_none()
     }
 
     /// Whether it is known how much was sent.

@@ -97,7 +97,7 @@ impl Part<'_> {
     fn end(&mut self, mut began: Began) -> Result<Window, Error> {
         self.end_stretch(&mut began);
         let client = self.meter.usage(&began.sample, 0)?.client;
-        let oldest = self.listeners.schedule.as_ref().and_then(|schedule| self.speakers.oldest(schedule));
+        let oldest = self.listeners.schedule.as_ref().and_then(|schedule| self.speakers.oldest(&self.crowd, schedule));
         let (at, sent, deliveries) = began.mark;
         let (now, measure) = (self.now(), &self.listeners.measure);
         Ok(Window {
