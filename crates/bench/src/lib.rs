@@ -35,6 +35,10 @@
 //! of each client what is [missing, doubled or reordered](Reconciled). A program that lets a load have several processes
 //! calls [`worker`] when its arguments are `bench worker`.
 //!
+//! # Several runs
+//! A [`Suite`] runs several workloads several times each, in an order drawn from a seed, and starts a server of its own for each
+//! run. [`calibrate`] measures what the machine does at the best; an [`Examination`] finds what would spoil a run, and what mends it.
+//!
 //! # Published tables
 //! [`TablePlan`] runs the workloads behind tables that others have published, and puts what is measured beside their figures.
 //!

@@ -47,6 +47,8 @@ async fn a_sweep_has_a_cell_for_each_place() {
     let ran = bench(&["echo", "--sweep-clients=2,3", "--rate=20", "--duration=0.2", "--warm-up=0", "--json"]).await;
     assert_eq!(ran.stdout.matches("\"axis\":\"clients\"").count(), 2, "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("\"websocket, 3 clients\""), "{}", ran.stdout);
+    let ran = bench(&["echo", "--sweep-rate=20,30.5", "-c=2", "--duration=0.2", "--warm-up=0", "--json"]).await;
+    assert!(ran.stdout.contains("\"websocket, 30.5 a second\""), "{}{}", ran.stdout, ran.stderr);
 }
 
 #[tokio::test]

@@ -137,7 +137,7 @@ impl LoadArgs {
             return self.sweep_clients.iter().map(|&n| Point { clients: n, rate: self.rate, at: at(n) }).collect();
         }
         if !self.sweep_rate.is_empty() {
-            let at = |rate| Some(At::new("messages/s", rate));
+            let at = |rate| Some(At::new("rate (messages/s)", rate));
             return self.sweep_rate.iter().map(|&rate| Point { clients, rate: Some(rate), at: at(rate) }).collect();
         }
         vec![Point { clients, rate: self.rate, at: None }]
@@ -162,7 +162,11 @@ impl LoadArgs {
 impl Point {
     /// The name of a cell at it.
     pub(super) fn name(&self, what: &str) -> String {
-        self.at.as_ref().map_or_else(|| what.to_owned(), |at| format!("{what}, {} {}", at.value, at.axis))
+        match (&self.at, self.rate) {
+            (None, _) => what.to_owned(),
+            (Some(at), Some(rate)) if at.axis.starts_with("rate") => format!("{what}, {rate} a second"),
+            (Some(_), _) => format!("{what}, {} clients", self.clients),
+        }
     }
 }
 
