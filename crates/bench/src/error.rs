@@ -87,6 +87,13 @@ pub enum Error {
         /// Why reading failed.
         source: io::Error,
     },
+    /// The command that starts the server can't be run, or what it started doesn't listen.
+    Command {
+        /// Its first word.
+        program: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A system call of this process failed for another reason.
     Io {
         /// What it was for.
@@ -141,6 +148,7 @@ impl fmt::Display for Error {
                  (ulimit -n {needed}) or plan fewer connections"
             ),
             Self::Server { pid, .. } => write!(f, "can't read the figures of process {pid} from /proc: does it run?"),
+            Self::Command { program, problem } => write!(f, "can't start a server by {program}: {problem}"),
             Self::Io { doing, .. } => write!(f, "failed to {doing}"),
         }
     }
@@ -162,6 +170,7 @@ impl std::error::Error for Error {
             | Self::NoDeflate
             | Self::Timeout { .. }
             | Self::NoPorts { .. }
+            | Self::Command { .. }
             | Self::Descriptors { .. } => None,
         }
     }

@@ -1,15 +1,25 @@
 //! What to run.
 
+mod chat;
+mod churn;
 mod fanout;
 mod hold;
 mod load;
+mod resume;
+mod shootout;
+mod talk;
 mod transport;
 
+pub use self::chat::{ChatPlan, MAX_STRETCHES};
+pub use self::churn::{Arrivals, ChurnPlan};
 pub use self::fanout::{FanoutPlan, MAX_RATE};
 pub use self::hold::HoldPlan;
 pub use self::load::{
     Headers, LoadPlan, MAX_DURATION, MAX_PROCESSES, MAX_ROOMS, MAX_ROOMS_PER_CLIENT, MIN_LOAD_SIZE, Traffic,
 };
+pub use self::resume::{Kill, MAX_KILLS, ResumePlan};
+pub use self::shootout::{Ask, MAX_SAMPLES, ShootoutPlan};
+pub use self::talk::MAX_PUBLICATIONS;
 pub use self::transport::Transport;
 
 use crate::{Content, Error, Target, seconds};
@@ -69,6 +79,14 @@ pub enum Plan {
     Hold(HoldPlan),
     /// Messages at fixed times, over any transport.
     Load(LoadPlan),
+    /// Sessions whose carriers, or whose server, are killed.
+    Resume(ResumePlan),
+    /// Clients that come and go.
+    Churn(ChurnPlan),
+    /// A mix of everything, for a long time.
+    Chat(ChatPlan),
+    /// The websocket-shootout protocol.
+    Shootout(ShootoutPlan),
 }
 
 /// Messages to and fro: each connection keeps some in flight, and sends the next when an answer comes.
