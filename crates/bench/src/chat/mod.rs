@@ -99,7 +99,9 @@ impl<'a> Run<'a> {
         self.crowd.open(plan.clients, plan.open_timeout, begin).await?;
         let Some(turn) = self.turns.borrow().clone() else { return Ok(()) };
         let late = |_| Error::Timeout { waiting_for: "rooms to be joined", after: plan.open_timeout };
-        timeout(plan.open_timeout, turn.until_heard_by(plan.clients * plan.per_client)).await.map_err(late)
+        timeout(plan.open_timeout, turn.until_heard_by(plan.clients * plan.per_client)).await.map_err(late)?;
+        self.crowd.complete();
+        Ok(())
     }
 
     /// Ends the turn, which is judged while the next goes on.

@@ -66,9 +66,10 @@ impl Seat {
             (guest.is_slow, guest.phase) = (self.is_slow, self.phase);
             let (going, stays) = (Going::new(), self.stays());
             let leaving = tokio::spawn({
-                let going = going.clone();
+                let (going, crowd) = (going.clone(), Arc::clone(&crowd));
                 async move {
                     if let Some(stays) = stays {
+                        crowd.until_complete().await;
                         sleep(stays).await;
                         going.go();
                     }

@@ -26,12 +26,10 @@ use crate::{
     process::{Meter, Usage, float, resident},
 };
 
-/// Sockets of one client: two over HTTP.
-const SOCKETS: usize = 2;
-
 pub(crate) fn run(plan: &ChurnPlan, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<ChurnReport, Error> {
     plan.check()?;
-    dial::reserve(plan.most() * SOCKETS)?;
+    // Over HTTP what is sent has a connection of its own.
+    dial::reserve(if plan.transport.is_http() { plan.most() * 2 } else { plan.most() })?;
     flow::block_on(churn(plan, &mut tell))
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Crowd {
     totals: Mutex<Totals>,
     /// How many are carried now: to be waited for.
     carried: watch::Sender<usize>,
+    /// Whether all are there: those that come and go may.
+    complete: watch::Sender<bool>,
 }
 
 /// What is counted.
@@ -118,7 +120,7 @@ impl Totals {
 impl Crowd {
     pub(crate) fn new(settings: Settings) -> Self {
         let (start, totals) = (Instant::now(), Mutex::default());
-        Self { settings, start, totals, carried: watch::Sender::new(0) }
+        Self { settings, start, totals, carried: watch::Sender::new(0), complete: watch::Sender::new(false) }
     }
 
     /// The time since the beginning: the clock of messages and of histories.
@@ -133,6 +135,16 @@ impl Crowd {
 
     pub(crate) fn totals(&self) -> MutexGuard<'_, Totals> {
         locked(&self.totals)
+    }
+
+    /// All are there.
+    pub(crate) fn complete(&self) {
+        self.complete.send_replace(true);
+    }
+
+    /// Waits until all are there.
+    pub(crate) async fn until_complete(&self) {
+        drop(self.complete.subscribe().wait_for(|complete| *complete).await);
     }
 
     /// Clients that are carried now.

@@ -244,7 +244,8 @@ impl Listener {
             self.crowd.carry(false);
         }
         match why {
-            Closed::ByClient { .. } if leaving => self.crowd.totals().goings += 1,
+            // One that was told to go before it was there has not come either.
+            Closed::ByClient { .. } if leaving => self.crowd.totals().goings += u64::from(self.carried_by.is_some()),
             why if self.carried_by.is_none() => {
                 self.crowd.totals().close(self.number, format!("{} could not come: {why}", self.by));
                 self.crowd.refuse(why.to_string());

@@ -44,7 +44,7 @@ pub struct ChurnPlan {
     pub stay: Duration,
     /// Bytes of the message, [`MIN_LOAD_SIZE`] to [`MAX_MESSAGE_SIZE`]; 128 by default.
     pub size: usize,
-    /// Most clients at a time, 1 to [`MAX_CONNECTIONS`]; 10,000 by default. Past it those that are due wait, and their time counts.
+    /// Most clients at a time, 1 to [`MAX_CONNECTIONS`]; 5,000 by default. Past it those that are due wait, and their time counts.
     pub max_clients: usize,
     /// Clients that come and go before anything is measured, one after another, 0 to [`MAX_CONNECTIONS`]; 20 by default. What the server
     /// keeps of the first few for good is not theirs.
@@ -72,7 +72,7 @@ impl ChurnPlan {
             arrivals: Arrivals::Rate { per_second: 100.0, duration: Duration::from_secs(10) },
             stay: Duration::from_secs(1),
             size: 128,
-            max_clients: 10_000,
+            max_clients: 5_000,
             settling: 20,
             poll_interval: Duration::from_millis(100),
             open_timeout: Duration::from_secs(10),
