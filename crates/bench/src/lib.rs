@@ -45,6 +45,7 @@ mod dial;
 mod distribution;
 mod document;
 mod echo;
+mod environment;
 mod error;
 mod fanout;
 mod frame;

@@ -12,8 +12,8 @@ use crate::{ConnectPlan, EchoPlan, Error, IdlePlan};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Version of the JSON form of a [`Report`]: it grows when a field changes its meaning or goes.
-pub const SCHEMA_VERSION: u32 = 2;
+/// Version of the JSON form of a [`Report`] and of the [`Document`](crate::Document) around it: it grows when a field changes its meaning or goes.
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// Above this share of a core the harness itself may be what limits the rate.
 const CLIENT_BOUND: f64 = 0.9;
@@ -21,6 +21,7 @@ const CLIENT_BOUND: f64 = 0.9;
 /// What came of a plan. `Display` is a short table for people, serde's form is for programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "scenario")]
+#[expect(clippy::large_enum_variant, reason = "there are few reports, and one of them is made in seconds")]
 #[non_exhaustive]
 pub enum Report {
     /// Of an [`EchoPlan`].
@@ -64,8 +65,8 @@ fn json(value: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|source| Error::Io { doing: "write JSON", source: source.into() })
 }
 
-/// Whether the figures can be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Whether the figures can be trusted: the worse, the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Verdict {
