@@ -151,6 +151,14 @@ pub struct At {
     pub value: f64,
 }
 
+impl At {
+    /// A place on an axis, which is named with its unit.
+    #[must_use]
+    pub fn new(axis: impl Into<String>, value: f64) -> Self {
+        Self { axis: axis.into(), value }
+    }
+}
+
 /// A table of figures: what was published or calculated beside what was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -36,6 +36,7 @@
 //! to the server than back, because it is masked; the bytes sent to a `tcp://` target are 2 bytes longer than the server's
 //! frame would be, so that both ways together carry exactly the bytes of a WebSocket echo. For fan-out see [`FanoutPlan`].
 
+mod calibrate;
 mod check;
 mod connect;
 mod cycle;
@@ -43,6 +44,7 @@ mod deflate;
 pub mod delivery;
 mod dial;
 mod distribution;
+mod doctor;
 mod document;
 mod echo;
 mod environment;
@@ -69,7 +71,9 @@ mod target;
 
 use std::ops::ControlFlow;
 
+pub use calibrate::calibrate;
 pub use distribution::{Distribution, MAX_TIME};
+pub use doctor::{Finding, Machine, Trouble, examine_machine, examine_server};
 pub use document::{At, Calibration, Cell, Document, Entry, Environment, Line, Plot, Table};
 pub use error::Error;
 pub use payload::{Content, payload};

@@ -34,6 +34,16 @@ impl Cores {
         Ok(Self { all: Some(all), server: Some(server) })
     }
 
+    /// The first core for everybody.
+    pub(crate) fn take_one() -> Result<Self, Error> {
+        let all = sched_getaffinity(None).map_err(failed)?;
+        let Some(first) = (0..CpuSet::MAX_CPU).find(|&core| all.is_set(core)) else { return Ok(Self::all()) };
+        let mut one = CpuSet::new();
+        one.set(first);
+        sched_setaffinity(None, &one).map_err(failed)?;
+        Ok(Self { all: Some(all), server: Some(one) })
+    }
+
     /// Calls `start` from a thread on the server's core: what it starts stays there.
     pub(crate) fn on_servers<T: Send>(&self, start: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
         let Some(server) = self.server else { return start() };

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 
 pub use self::local::{START_TIMEOUT, ServerCommand};
 
-use self::cores::Cores;
+pub(crate) use self::cores::Cores;
 use self::distance::Distance;
 use self::local::LocalServer;
 use self::order::order;
