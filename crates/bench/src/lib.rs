@@ -73,7 +73,7 @@ use std::ops::ControlFlow;
 
 pub use calibrate::calibrate;
 pub use distribution::{Distribution, MAX_TIME};
-pub use doctor::{Finding, Machine, Trouble, examine_machine, examine_server};
+pub use doctor::{Examination, Finding, Machine, Trouble};
 pub use document::{At, Calibration, Cell, Document, Entry, Environment, Line, Plot, Table};
 pub use error::Error;
 pub use payload::{Content, payload};

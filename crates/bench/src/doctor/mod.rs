@@ -59,17 +59,48 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Looks at this machine, for some 0.2 s.
-#[must_use]
-pub fn examine_machine() -> Vec<Finding> {
-    Machine::look().judge()
+/// All that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Examination {
+    /// One thing each.
+    pub findings: Vec<Finding>,
 }
 
-/// Tries each transport against the server that is mounted at `target`, for a second if all is well, and for a few if not. Sessions
-/// are ended again.
-///
-/// # Errors
-/// Nobody can be reached there at all, or it is a `tcp://` target.
-pub fn examine_server(target: &Target) -> Result<Vec<Finding>, Error> {
-    transports::examine(target)
+impl Examination {
+    /// Looks at this machine, for some 0.2 s.
+    #[must_use]
+    pub fn of_machine() -> Self {
+        Self { findings: Machine::look().judge() }
+    }
+
+    /// Tries each transport against the server that is mounted at `target`, for a second if all is well, and for a few if not.
+    /// Sessions are ended again.
+    ///
+    /// # Errors
+    /// Nobody can be reached there at all, or it is a `tcp://` target.
+    pub fn add_server(&mut self, target: &Target) -> Result<(), Error> {
+        self.findings.extend(transports::examine(target)?);
+        Ok(())
+    }
+
+    /// Whether all is well.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.findings.iter().all(Finding::is_well)
+    }
+
+    /// It as one line of JSON.
+    ///
+    /// # Errors
+    /// None: words only.
+    pub fn to_json(&self) -> Result<String, Error> {
+        crate::report::json(self)
+    }
+}
+
+impl fmt::Display for Examination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.findings.iter().try_for_each(|finding| writeln!(f, "{finding}"))
+    }
 }

@@ -61,7 +61,7 @@ impl Report {
     }
 }
 
-fn json(value: &impl Serialize) -> Result<String, Error> {
+pub(crate) fn json(value: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|source| Error::Io { doing: "write JSON", source: source.into() })
 }
 

@@ -1,17 +1,32 @@
 //! `bowline bench …`: flags into plans, reports onto standard output.
 
+mod calibrate;
+mod closed;
+mod compare;
 mod connect;
+mod doctor;
 mod echo;
 mod fanout;
 mod hold;
 mod idle;
+mod job;
+mod load;
+mod rooms;
+mod server;
+mod slow;
+mod transport;
 
+use self::compare::CompareArgs;
 use self::connect::ConnectArgs;
+use self::doctor::DoctorArgs;
 use self::echo::EchoArgs;
 use self::fanout::FanoutArgs;
 use self::hold::HoldArgs;
 use self::idle::IdleArgs;
-use bowline_bench::{Error, Event, Plan, Report, Target, Verdict};
+use self::job::Job;
+use self::rooms::RoomsArgs;
+use self::slow::SlowArgs;
+use bowline_bench::{Document, Error, Event, Verdict};
 use clap::{Args, Subcommand};
 use std::error::Error as _;
 use std::io::{Write, stdout};
@@ -23,8 +38,8 @@ use crate::failure::Failure;
 
 /// Measure a WebSocket server.
 ///
-/// The load comes from one thread, in a closed loop unless a rate is given. Pin it and the server to different cores (`taskset`), and give the
-/// server's process id for figures by its CPU time.
+/// Without a URL a server is started for each run, on a core of its own. With one, pin it and the load to different cores
+/// (`taskset`), and give its process id for figures by its CPU time.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 fine, 1 no report, 3 client-bound, 4 answers were missing or wrong.")]
 pub(crate) struct BenchArgs {
@@ -38,9 +53,21 @@ pub(crate) struct BenchArgs {
 #[derive(Debug, Subcommand)]
 enum Scenario {
     /// Messages to and fro: what does a message cost?
+    ///
+    /// Messages are sent at fixed times, 1,000 a second of 100 clients, 128 bytes each, unless flags of the closed loop are given. A
+    /// `ws://` URL is any echo server's and means --transport raw; `http://` is a Bowline mount, and means sessions over WebSocket.
     Echo(EchoArgs),
     /// One message to many: what does a delivery cost?
+    ///
+    /// 1,000 clients in one room, 10 publications a second of 128 bytes, unless flags of the closed loop are given: that takes a
+    /// URL as the room's, of any server.
     Fanout(FanoutArgs),
+    /// Many rooms: 100, 10 of which each of 1,000 clients is in, and 100 publications a second of 50 bytes
+    Rooms(RoomsArgs),
+    /// Clients that stop reading: what do the others notice?
+    ///
+    /// 200 clients in one room, and 100 publications a second of 1,024 bytes.
+    Slow(SlowArgs),
     /// Connections that do nothing: what memory and CPU time does one take?
     Idle(IdleArgs),
     /// Opening and closing handshakes without a pause: what does one cost?
@@ -49,27 +76,59 @@ enum Scenario {
     ///
     /// Pings are answered, and publications counted. What happens is printed as it happens, a line each, before the report.
     Hold(HoldArgs),
-}
-
-#[derive(Debug, Args)]
-struct ServerArgs {
-    /// The server: `ws://HOST[:PORT][/PATH]`; or `tcp://HOST:PORT`, one that echoes bytes without WebSocket.
-    target: Target,
-    /// The server's process on this machine, for its CPU time and memory.
-    #[arg(long, value_name = "PID")]
-    pid: Option<u32>,
+    /// One workload over a bare WebSocket and all four transports, side by side
+    ///
+    /// 200 clients in one room, and 20 publications a second of 128 bytes; polls each second.
+    Compare(CompareArgs),
+    /// What this machine does at the best: bare TCP, waking up, timers, the clock
+    Calibrate,
+    /// Whether this machine is fit to measure on, and which transports a URL allows; what mends the rest
+    #[command(after_help = "Exit codes: 0 all is well, 1 the server can't be reached, 2 something is wrong.")]
+    Doctor(DoctorArgs),
 }
 
 /// Carries out what the flags say. An error is one that ended the run without a report.
 pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
-    let json = args.json;
-    let plan = args.scenario.into_plan();
-    let report = bowline_bench::run_telling(&plan, |event| tell(event, json)).map_err(|error| failure(&error))?;
-    let text = if args.json { report.to_json().map_err(|error| failure(&error))? + "\n" } else { report.to_string() };
-    stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| Failure::Runtime(format!("can't print the report: {error}")))?;
-    Ok(exit_code(&report))
+    let job = match args.scenario {
+        Scenario::Echo(echo) => echo.into_job(),
+        Scenario::Fanout(fanout) => fanout.into_job(),
+        Scenario::Rooms(rooms) => rooms.into_job(),
+        Scenario::Slow(slow) => slow.into_job(),
+        Scenario::Idle(idle) => idle.into_job(),
+        Scenario::Connect(connect) => connect.into_job(),
+        Scenario::Hold(hold) => Ok(hold.into_job()),
+        Scenario::Compare(compare) => compare.into_job(),
+        Scenario::Calibrate => return calibrate::run(args.json),
+        Scenario::Doctor(doctor) => return doctor::run(&doctor, args.json),
+    }?;
+    carry_out(&job, args.json)
+}
+
+fn carry_out(job: &Job, json: bool) -> Result<ExitCode, Failure> {
+    let mut document = Document::new(job.scenario.clone(), std::env::args().collect());
+    if job.calibrate {
+        document.calibration = Some(bowline_bench::calibrate().map_err(|error| failure(&error))?);
+    }
+    let is_single = job.suite.cells.len() * job.suite.rounds == 1;
+    let tell = |event: &Event| match event {
+        Event::Begin { .. } if is_single => ControlFlow::Continue(()),
+        event => tell(event, json),
+    };
+    let cells = job.suite.run(tell).map_err(|error| failure(&error))?;
+    let document = document.with_cells(cells);
+    for (cell, report) in document.runs() {
+        if json {
+            print(&(report.to_json().map_err(|error| failure(&error))? + "\n"))?;
+        } else {
+            print(&if is_single { report.to_string() } else { format!("{}\n{report}\n", cell.name) })?;
+        }
+    }
+    Ok(exit_code(document.verdict))
+}
+
+/// Onto standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    stdout().write_all(text.as_bytes()).map_err(|error| Failure::Runtime(format!("can't print the report: {error}")))
 }
 
 /// Prints what happens. With nobody left to read it there is no point in going on.
@@ -86,8 +145,8 @@ fn failure(error: &Error) -> Failure {
     Failure::Runtime(format!("{error}{source}"))
 }
 
-fn exit_code(report: &Report) -> ExitCode {
-    match report.verdict() {
+fn exit_code(verdict: Verdict) -> ExitCode {
+    match verdict {
         Verdict::ClientBound => ExitCode::from(3),
         Verdict::Faulty => ExitCode::from(4),
         _ => ExitCode::SUCCESS,
@@ -99,18 +158,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match text.strip_suffix('s').unwrap_or(text).parse() {
         Ok(seconds @ 0.0..=86_400.0) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("not a number of seconds from 0 to 86400".to_owned()),
-    }
-}
-
-impl Scenario {
-    fn into_plan(self) -> Plan {
-        match self {
-            Self::Echo(args) => Plan::Echo(args.into_plan()),
-            Self::Fanout(args) => Plan::Fanout(args.into_plan()),
-            Self::Idle(args) => Plan::Idle(args.into_plan()),
-            Self::Connect(args) => Plan::Connect(args.into_plan()),
-            Self::Hold(args) => Plan::Hold(args.into_plan()),
-        }
     }
 }
 
