@@ -47,7 +47,9 @@ mod document;
 mod echo;
 mod environment;
 mod error;
+mod export;
 mod fanout;
+mod figures;
 mod frame;
 mod handshake;
 mod hold;
@@ -63,6 +65,8 @@ mod process;
 pub mod proxy;
 mod random;
 mod report;
+#[cfg(test)]
+mod samples;
 mod seconds;
 mod target;
 
@@ -71,6 +75,8 @@ use std::ops::ControlFlow;
 pub use distribution::{Distribution, MAX_TIME};
 pub use document::{At, Calibration, Cell, Document, Entry, Environment, Line, Plot, Table};
 pub use error::Error;
+pub use export::{csv, hlog, summary};
+pub use figures::{FIGURES, Figure, Figures, Spread, Worse};
 pub use payload::{Content, payload};
 pub use plan::{
     ACKNOWLEDGE_EVERY, ConnectPlan, Deflate, EchoPlan, FanoutPlan, Headers, HoldPlan, IdlePlan, LoadPlan,
