@@ -10,3 +10,4 @@ pub use self::hlog::hlog;
 pub use self::summary::summary;
 
 pub(crate) use self::grid::Grid;
+pub(crate) use self::summary::{about, entry, faults, label, shown};

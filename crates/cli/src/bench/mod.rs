@@ -1,38 +1,57 @@
-//! `bowline bench …`: flags into plans, reports onto standard output.
+//! `bowline bench …`: flags into plans, what came of them onto standard output and into files.
 
 mod connect;
+mod diff;
 mod echo;
 mod fanout;
+mod file;
 mod hold;
 mod idle;
+mod interrupt;
+mod live;
+mod output;
+mod watch;
 
-use self::connect::ConnectArgs;
-use self::echo::EchoArgs;
-use self::fanout::FanoutArgs;
-use self::hold::HoldArgs;
-use self::idle::IdleArgs;
-use bowline_bench::{Error, Event, Plan, Report, Target, Verdict};
-use clap::{Args, Subcommand};
+use std::env;
 use std::error::Error as _;
-use std::io::{Write, stdout};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bowline_bench::{Cell, Document, Error, Event, Plan, Target, Verdict};
+use clap::{Args, Subcommand};
+
+use self::connect::ConnectArgs;
+use self::diff::DiffArgs;
+use self::echo::EchoArgs;
+use self::fanout::FanoutArgs;
+use self::hold::HoldArgs;
+use self::idle::IdleArgs;
+use self::output::OutputArgs;
+use self::watch::Watch;
 use crate::failure::Failure;
+
+/// What the exit code says, the worst of what is so.
+const EXIT_CODES: &str = "Exit codes:
+  0  fine
+  1  no report: the server can't be reached, a file can't be written, …
+  2  a threshold of `diff` was missed, or the command line makes no sense
+  3  client-bound: the load generator may be what limited the rate
+  4  messages were lost, doubled, reordered or wrong, or connections were lost
+
+Of several the highest. Ctrl-C ends a run with the report so far; a second one ends it at once.";
 
 /// Measure a WebSocket server.
 ///
 /// The load comes from one thread, in a closed loop unless a rate is given. Pin it and the server to different cores (`taskset`), and give the
 /// server's process id for figures by its CPU time.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 fine, 1 no report, 3 client-bound, 4 answers were missing or wrong.")]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     scenario: Scenario,
-    /// Print the report as one line of JSON.
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -49,6 +68,9 @@ enum Scenario {
     ///
     /// Pings are answered, and publications counted. What happens is printed as it happens, a line each, before the report.
     Hold(HoldArgs),
+    /// Compare two documents that `--json` wrote, and fail where a figure got worse
+    #[command(after_help = diff::HELP)]
+    Diff(DiffArgs),
 }
 
 #[derive(Debug, Args)]
@@ -60,25 +82,22 @@ struct ServerArgs {
     pid: Option<u32>,
 }
 
+/// Whom to tell what happens, and who says when to stop.
+type Tell<'a> = &'a mut dyn FnMut(&Event) -> ControlFlow<()>;
+
 /// Carries out what the flags say. An error is one that ended the run without a report.
 pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
-    let json = args.json;
-    let plan = args.scenario.into_plan();
-    let report = bowline_bench::run_telling(&plan, |event| tell(event, json)).map_err(|error| failure(&error))?;
-    let text = if args.json { report.to_json().map_err(|error| failure(&error))? + "\n" } else { report.to_string() };
-    stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| Failure::Runtime(format!("can't print the report: {error}")))?;
-    Ok(exit_code(&report))
-}
-
-/// Prints what happens. With nobody left to read it there is no point in going on.
-fn tell(event: &Event, json: bool) -> ControlFlow<()> {
-    let line = if json { event.to_json().unwrap_or_default() } else { event.to_string() };
-    match writeln!(stdout(), "{line}").and_then(|()| stdout().flush()) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
+    let output = args.output.check()?;
+    if let Scenario::Diff(diff) = args.scenario {
+        return diff::run(&diff);
     }
+    let mut watch = Watch::new(output.standard, args.output.quiet)?;
+    let command = env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let document = Document::new(args.scenario.name(), command);
+    let document = args.scenario.measure(document, &mut |event| watch.tell(event))?;
+    drop(watch);
+    output.write(&document)?;
+    Ok(exit_code(document.verdict))
 }
 
 fn failure(error: &Error) -> Failure {
@@ -86,8 +105,8 @@ fn failure(error: &Error) -> Failure {
     Failure::Runtime(format!("{error}{source}"))
 }
 
-fn exit_code(report: &Report) -> ExitCode {
-    match report.verdict() {
+fn exit_code(verdict: Verdict) -> ExitCode {
+    match verdict {
         Verdict::ClientBound => ExitCode::from(3),
         Verdict::Faulty => ExitCode::from(4),
         _ => ExitCode::SUCCESS,
@@ -103,14 +122,30 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 impl Scenario {
-    fn into_plan(self) -> Plan {
+    const fn name(&self) -> &'static str {
         match self {
+            Self::Echo(_) => "echo",
+            Self::Fanout(_) => "fanout",
+            Self::Idle(_) => "idle",
+            Self::Connect(_) => "connect",
+            Self::Hold(_) => "hold",
+            Self::Diff(_) => "diff",
+        }
+    }
+
+    /// The document with what was measured in it.
+    fn measure(self, document: Document, tell: Tell<'_>) -> Result<Document, Failure> {
+        let plan = match self {
             Self::Echo(args) => Plan::Echo(args.into_plan()),
             Self::Fanout(args) => Plan::Fanout(args.into_plan()),
             Self::Idle(args) => Plan::Idle(args.into_plan()),
             Self::Connect(args) => Plan::Connect(args.into_plan()),
             Self::Hold(args) => Plan::Hold(args.into_plan()),
-        }
+            Self::Diff(_) => return Ok(document),
+        };
+        let run = bowline_bench::run_telling(&plan, tell).map_err(|error| failure(&error))?;
+        let name = document.scenario.clone();
+        Ok(document.with_cells(vec![Cell::new(name, vec![run])]))
     }
 }
 
