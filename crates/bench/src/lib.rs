@@ -43,13 +43,16 @@ mod cycle;
 mod deflate;
 pub mod delivery;
 mod dial;
+mod diff;
 mod distribution;
 mod doctor;
 mod document;
 mod echo;
 mod environment;
 mod error;
+mod export;
 mod fanout;
+mod figures;
 mod frame;
 mod handshake;
 mod hold;
@@ -65,17 +68,23 @@ mod process;
 pub mod proxy;
 mod random;
 mod report;
+#[cfg(test)]
+mod samples;
 mod seconds;
+mod steps;
 mod suite;
 mod target;
 
 use std::ops::ControlFlow;
 
 pub use calibrate::calibrate;
+pub use diff::{CellDiff, Diff, Threshold};
 pub use distribution::{Distribution, MAX_TIME};
 pub use doctor::{Examination, Finding, Machine, Trouble};
 pub use document::{At, Calibration, Cell, Document, Entry, Environment, Line, Plot, Table};
 pub use error::Error;
+pub use export::{csv, hlog, summary};
+pub use figures::{FIGURES, Figure, Figures, Spread, Worse};
 pub use payload::{Content, payload};
 pub use plan::{
     ACKNOWLEDGE_EVERY, ConnectPlan, Deflate, EchoPlan, FanoutPlan, Headers, HoldPlan, IdlePlan, LoadPlan,
@@ -99,17 +108,17 @@ pub fn run(plan: &Plan) -> Result<Report, Error> {
     run_telling(plan, |_| ControlFlow::Continue(()))
 }
 
-/// The same, and tells what happens meanwhile, from the calling thread. Only a [`HoldPlan`] has something to tell;
-/// [`ControlFlow::Break`] ends the holding.
+/// The same, and tells what happens meanwhile, from the calling thread. [`ControlFlow::Break`] ends the run with the report so
+/// far.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_telling(plan: &Plan, tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<Report, Error> {
+pub fn run_telling(plan: &Plan, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<Report, Error> {
     match plan {
-        Plan::Echo(plan) => echo::run(plan).map(Report::Echo),
-        Plan::Fanout(plan) => fanout::run(plan).map(Report::Fanout),
-        Plan::Idle(plan) => idle::run(plan).map(Report::Idle),
-        Plan::Connect(plan) => connect::run(plan).map(Report::Connect),
+        Plan::Echo(plan) => echo::run(plan, &mut tell).map(Report::Echo),
+        Plan::Fanout(plan) => fanout::run(plan, &mut tell).map(Report::Fanout),
+        Plan::Idle(plan) => idle::run(plan, &mut tell).map(Report::Idle),
+        Plan::Connect(plan) => connect::run(plan, &mut tell).map(Report::Connect),
         Plan::Hold(plan) => hold::run(plan, tell).map(Report::Hold),
         Plan::Load(plan) => load::run(plan, tell).map(Report::Load),
     }

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -27,7 +28,7 @@ pub(super) fn per_second() -> Result<f64, Error> {
     let target: Target = format!("tcp://{}", server.address).parse()?;
     let mut plan = EchoPlan::new(target);
     (plan.connections, plan.size, plan.warm_up, plan.duration) = (CONNECTIONS, SIZE, WARM_UP, DURATION);
-    crate::echo::run(&plan).map(|report| report.per_second)
+    crate::echo::run(&plan, &mut |_| ControlFlow::Continue(())).map(|report| report.per_second)
 }
 
 /// Sends back what comes, from one thread; ended when dropped.

@@ -1,5 +1,6 @@
 //! What came of it.
 
+mod about;
 mod fanout;
 mod hold;
 mod load;
@@ -90,6 +91,16 @@ impl fmt::Display for Verdict {
 }
 
 impl Verdict {
+    /// It in a word, as JSON and CSV have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::ClientBound => "client-bound",
+            Self::Faulty => "faulty",
+        }
+    }
+
     pub(crate) fn of(faults: &Faults, client: &ClientUse) -> Self {
         if faults.any() {
             Self::Faulty

@@ -1,53 +1,71 @@
-//! `bowline bench …`: flags into plans, reports onto standard output.
+//! `bowline bench …`: flags into plans, what came of them onto standard output and into files.
 
 mod calibrate;
 mod closed;
 mod compare;
 mod connect;
+mod diff;
 mod doctor;
 mod echo;
 mod fanout;
+mod file;
 mod hold;
 mod idle;
+mod interrupt;
 mod job;
+mod live;
 mod load;
+mod output;
 mod rooms;
 mod server;
 mod slow;
 mod transport;
+mod watch;
+
+use std::env;
+use std::error::Error as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bowline_bench::{Document, Error, Verdict};
+use clap::{Args, Subcommand};
 
 use self::compare::CompareArgs;
 use self::connect::ConnectArgs;
+use self::diff::DiffArgs;
 use self::doctor::DoctorArgs;
 use self::echo::EchoArgs;
 use self::fanout::FanoutArgs;
 use self::hold::HoldArgs;
 use self::idle::IdleArgs;
 use self::job::Job;
+use self::output::OutputArgs;
 use self::rooms::RoomsArgs;
 use self::slow::SlowArgs;
-use bowline_bench::{Document, Error, Event, Verdict};
-use clap::{Args, Subcommand};
-use std::error::Error as _;
-use std::io::{Write, stdout};
-use std::ops::ControlFlow;
-use std::process::ExitCode;
-use std::time::Duration;
-
+use self::watch::Watch;
 use crate::failure::Failure;
+
+/// What the exit code says, the worst of what is so.
+const EXIT_CODES: &str = "Exit codes:
+  0  fine
+  1  no report: the server can't be reached, a file can't be written, …
+  2  a threshold of `diff` was missed, or the command line makes no sense
+  3  client-bound: the load generator may be what limited the rate
+  4  messages were lost, doubled, reordered or wrong, or connections were lost
+
+Of several the highest. Ctrl-C ends a run with the report so far; a second one ends it at once.";
 
 /// Measure a WebSocket server.
 ///
 /// Without a URL a server is started for each run, on a core of its own. With one, pin it and the load to different cores
 /// (`taskset`), and give its process id for figures by its CPU time.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 fine, 1 no report, 3 client-bound, 4 answers were missing or wrong.")]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     scenario: Scenario,
-    /// Print the report as one line of JSON.
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -85,10 +103,14 @@ enum Scenario {
     /// Whether this machine is fit to measure on, and which transports a URL allows; what mends the rest
     #[command(after_help = "Exit codes: 0 all is well, 1 the server can't be reached, 2 something is wrong.")]
     Doctor(DoctorArgs),
+    /// Compare two documents that `--json` wrote, and fail where a figure got worse
+    #[command(after_help = diff::HELP)]
+    Diff(DiffArgs),
 }
 
 /// Carries out what the flags say. An error is one that ended the run without a report.
 pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
+    let output = args.output.check()?;
     let job = match args.scenario {
         Scenario::Echo(echo) => echo.into_job(),
         Scenario::Fanout(fanout) => fanout.into_job(),
@@ -98,46 +120,30 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
         Scenario::Connect(connect) => connect.into_job(),
         Scenario::Hold(hold) => Ok(hold.into_job()),
         Scenario::Compare(compare) => compare.into_job(),
-        Scenario::Calibrate => return calibrate::run(args.json),
-        Scenario::Doctor(doctor) => return doctor::run(&doctor, args.json),
+        Scenario::Calibrate => return calibrate::run(&output),
+        Scenario::Doctor(doctor) => return doctor::run(&doctor, output.standard),
+        Scenario::Diff(diff) => return diff::run(&diff),
     }?;
-    carry_out(&job, args.json)
-}
-
-fn carry_out(job: &Job, json: bool) -> Result<ExitCode, Failure> {
-    let mut document = Document::new(job.scenario.clone(), std::env::args().collect());
-    if job.calibrate {
-        document.calibration = Some(bowline_bench::calibrate().map_err(|error| failure(&error))?);
-    }
-    let is_single = job.suite.cells.len() * job.suite.rounds == 1;
-    let tell = |event: &Event| match event {
-        Event::Begin { .. } if is_single => ControlFlow::Continue(()),
-        event => tell(event, json),
-    };
-    let cells = job.suite.run(tell).map_err(|error| failure(&error))?;
-    let document = document.with_cells(cells);
-    for (cell, report) in document.runs() {
-        if json {
-            print(&(report.to_json().map_err(|error| failure(&error))? + "\n"))?;
-        } else {
-            print(&if is_single { report.to_string() } else { format!("{}\n{report}\n", cell.name) })?;
-        }
-    }
+    let mut watch = Watch::new(output.standard, args.output.quiet)?;
+    let document = measure(&job, &mut watch)?;
+    drop(watch);
+    output.write(&document)?;
     Ok(exit_code(document.verdict))
 }
 
-/// Onto standard output.
-fn print(text: &str) -> Result<(), Failure> {
-    stdout().write_all(text.as_bytes()).map_err(|error| Failure::Runtime(format!("can't print the report: {error}")))
+/// The document of a command.
+fn document(scenario: &str) -> Document {
+    Document::new(scenario, env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect())
 }
 
-/// Prints what happens. With nobody left to read it there is no point in going on.
-fn tell(event: &Event, json: bool) -> ControlFlow<()> {
-    let line = if json { event.to_json().unwrap_or_default() } else { event.to_string() };
-    match writeln!(stdout(), "{line}").and_then(|()| stdout().flush()) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
+/// It with what was measured in it.
+fn measure(job: &Job, watch: &mut Watch) -> Result<Document, Failure> {
+    let mut document = document(&job.scenario);
+    if job.calibrate {
+        document.calibration = Some(bowline_bench::calibrate().map_err(|error| failure(&error))?);
     }
+    let cells = job.suite.run(|event| watch.tell(event)).map_err(|error| failure(&error))?;
+    Ok(document.with_cells(cells))
 }
 
 fn failure(error: &Error) -> Failure {
