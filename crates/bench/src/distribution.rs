@@ -38,6 +38,11 @@ impl Distribution {
         let _same_bounds = self.0.add(&other.0);
     }
 
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.0.reset();
+    }
+
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> u64 {

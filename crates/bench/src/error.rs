@@ -74,6 +74,16 @@ pub enum Error {
         /// What is wrong with the answer.
         problem: String,
     },
+    /// A client of a load was refused, or ended before there was anything to measure.
+    Client {
+        /// What happened, as a sentence.
+        problem: String,
+    },
+    /// A load process ended without a report.
+    Worker {
+        /// What it said last, or how it ended.
+        problem: String,
+    },
     /// permessage-deflate was asked for, and the server did not accept it.
     NoDeflate,
     /// Nothing came for too long.
@@ -143,6 +153,8 @@ impl fmt::Display for Error {
             }
             Self::NotWebSocket { problem } => write!(f, "the server does not speak WebSocket: {problem}"),
             Self::NotSession { problem } => write!(f, "the server has no sessions at this address: {problem}"),
+            Self::Client { problem } => f.write_str(problem),
+            Self::Worker { problem } => write!(f, "a load process failed: {problem}"),
             Self::NoDeflate => f.write_str("the server did not accept permessage-deflate: is it switched on there?"),
             Self::Timeout { waiting_for, after } => {
                 write!(f, "waited {:.1} s for {waiting_for}, and nothing came", after.as_secs_f64())
@@ -179,6 +191,8 @@ impl std::error::Error for Error {
             | Self::Refused { .. }
             | Self::NotWebSocket { .. }
             | Self::NotSession { .. }
+            | Self::Client { .. }
+            | Self::Worker { .. }
             | Self::NoDeflate
             | Self::Timeout { .. }
             | Self::NoPorts { .. }

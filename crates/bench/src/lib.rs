@@ -85,6 +85,7 @@ pub use document::{At, Calibration, Cell, Document, Entry, Environment, Line, Pl
 pub use error::Error;
 pub use export::{csv, hlog, summary};
 pub use figures::{FIGURES, Figure, Figures, Spread, Worse};
+pub use load::worker;
 pub use payload::{Content, payload};
 pub use plan::{
     ACKNOWLEDGE_EVERY, ConnectPlan, Deflate, EchoPlan, FanoutPlan, Headers, HoldPlan, IdlePlan, LoadPlan,

@@ -17,7 +17,7 @@ use std::fmt;
 pub const SCHEMA_VERSION: u32 = 3;
 
 /// Above this share of a core the harness itself may be what limits the rate.
-const CLIENT_BOUND: f64 = 0.9;
+pub(crate) const CLIENT_BOUND: f64 = 0.9;
 
 /// What came of a plan. `Display` is a short table for people, serde's form is for programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

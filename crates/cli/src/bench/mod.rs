@@ -21,6 +21,7 @@ mod server;
 mod slow;
 mod transport;
 mod watch;
+mod worker;
 
 use std::env;
 use std::error::Error as _;
@@ -106,6 +107,9 @@ enum Scenario {
     /// Compare two documents that `--json` wrote, and fail where a figure got worse
     #[command(after_help = diff::HELP)]
     Diff(DiffArgs),
+    /// One process of a load of several, which starts it; what it is to do comes on its standard input
+    #[command(hide = true)]
+    Worker,
 }
 
 /// Carries out what the flags say. An error is one that ended the run without a report.
@@ -122,6 +126,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
         Scenario::Compare(compare) => compare.into_job(),
         Scenario::Calibrate => return calibrate::run(&output),
         Scenario::Doctor(doctor) => return doctor::run(&doctor, output.standard),
+        Scenario::Worker => return worker::run(),
         Scenario::Diff(diff) => return diff::run(&diff),
     }?;
     let mut watch = Watch::new(output.standard, args.output.quiet)?;
