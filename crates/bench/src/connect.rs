@@ -4,13 +4,15 @@ use crate::dial::{self, Dialer};
 use crate::handshake::Handshake;
 use crate::open::{self, Opener, not_yet};
 use crate::process::{Meter, float};
-use crate::{ConnectPlan, ConnectReport, Error, Faults, SCHEMA_VERSION, Verdict, frame};
+use crate::steps::Steps;
+use crate::{ConnectPlan, ConnectReport, Error, Event, Faults, Phase, SCHEMA_VERSION, Verdict, frame};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-pub(crate) fn run(plan: &ConnectPlan) -> Result<ConnectReport, Error> {
+pub(crate) fn run(plan: &ConnectPlan, tell: &mut dyn FnMut(&Event) -> ControlFlow<()>) -> Result<ConnectReport, Error> {
     plan.check()?;
     dial::reserve(plan.concurrency + 1)?;
     let meter = Meter::new(plan.server_pid)?;
@@ -20,9 +22,10 @@ pub(crate) fn run(plan: &ConnectPlan) -> Result<ConnectReport, Error> {
     drop(Opener::new(&mut poll, &plan.target, &handshake, plan.open_timeout)?.open(plan.concurrency, 1)?);
 
     let mut storm = Storm::new(plan, poll, &handshake)?;
-    storm.run_for(plan.warm_up)?;
+    let mut steps = Steps::new(plan.concurrency, tell);
+    steps.take(Phase::WarmUp, plan.warm_up, |time| storm.run_for(time).map(|()| storm.handshakes))?;
     let (start, before) = (meter.sample()?, storm.handshakes);
-    storm.run_for(plan.duration)?;
+    steps.take(Phase::Steady, plan.duration, |time| storm.run_for(time).map(|()| storm.handshakes))?;
     let handshakes = storm.handshakes - before;
     let usage = meter.usage(&start, handshakes)?;
     let faults = storm.faults;

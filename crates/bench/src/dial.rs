@@ -134,6 +134,13 @@ pub(crate) fn reserve(sockets: usize) -> Result<(), Error> {
     setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum }).map_err(|_| short)
 }
 
+/// Raises this process's own limit as far as it may, for what can't be counted beforehand.
+pub(crate) fn raise() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where it fails, whoever needs more says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ use crate::process::float;
 pub const MAX_TIME: Duration = Duration::from_secs(3_600);
 
 /// A distribution of times, exact to three digits (an HDR histogram of nanoseconds, up to [`MAX_TIME`]; longer counts as that).
-/// In JSON it is the histogram in its V2 form with deflate, base64: what the tools of HdrHistogram read.
+/// In JSON it is the histogram in its V2 form with deflate, base64: what the tools of `HdrHistogram` read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Distribution(Histogram<u64>);
 
@@ -36,6 +36,11 @@ impl Distribution {
     pub fn add(&mut self, other: &Self) {
         // Both have the same bounds: it can't fail.
         let _same_bounds = self.0.add(&other.0);
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.0.reset();
     }
 
     /// How many there are.

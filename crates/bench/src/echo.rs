@@ -6,16 +6,18 @@ use crate::lane::Lane;
 use crate::open::{self, Open, Opener};
 use crate::polls::Polls;
 use crate::process::{Meter, float};
-use crate::{EchoPlan, EchoReport, Error, Faults, SCHEMA_VERSION, Verdict, dial, frame};
+use crate::steps::Steps;
+use crate::{EchoPlan, EchoReport, Error, Event, Faults, Phase, SCHEMA_VERSION, Verdict, dial, frame};
 use mio::net::TcpStream;
 use mio::{Events, Poll};
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 /// Bytes that one connection may read in its turn, so that none keeps the others waiting.
 const TURN: usize = 16 * READ_BUFFER;
 
-pub(crate) fn run(plan: &EchoPlan) -> Result<EchoReport, Error> {
+pub(crate) fn run(plan: &EchoPlan, tell: &mut dyn FnMut(&Event) -> ControlFlow<()>) -> Result<EchoReport, Error> {
     plan.check()?;
     dial::reserve(plan.connections)?;
     let meter = Meter::new(plan.server_pid)?;
@@ -28,10 +30,11 @@ pub(crate) fn run(plan: &EchoPlan) -> Result<EchoReport, Error> {
     load.add(open);
     load.polls = Polls::new(plan.busy_poll);
     load.start(plan.in_flight);
-    load.run_for(plan.warm_up)?;
+    let mut steps = Steps::new(plan.connections, tell);
+    steps.take(Phase::WarmUp, plan.warm_up, |time| load.run_for(time).map(|()| load.answered))?;
     let (start, before) = (meter.sample()?, load.answered);
     load.polls.reset();
-    load.run_for(plan.duration)?;
+    steps.take(Phase::Steady, plan.duration, |time| load.run_for(time).map(|()| load.answered))?;
     let messages = load.answered - before;
     let mut usage = meter.usage(&start, messages)?;
     if plan.busy_poll {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Why a run gave no report, and what to do about it.
@@ -42,6 +43,20 @@ pub enum Error {
         /// Why it can't.
         source: io::Error,
     },
+    /// A server of the suite's own doesn't start.
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// Why, with what it said.
+        problem: String,
+    },
+    /// A run of several.
+    Cell {
+        /// Its workload.
+        name: String,
+        /// Why it gave no report.
+        source: Box<Error>,
+    },
     /// The server answered the opening handshake with another status than 101.
     Refused {
         /// The HTTP status.
@@ -57,6 +72,16 @@ pub enum Error {
     /// The server's answer over HTTP opens or carries no resumable session.
     NotSession {
         /// What is wrong with the answer.
+        problem: String,
+    },
+    /// A client of a load was refused, or ended before there was anything to measure.
+    Client {
+        /// What happened, as a sentence.
+        problem: String,
+    },
+    /// A load process ended without a report.
+    Worker {
+        /// What it said last, or how it ended.
         problem: String,
     },
     /// permessage-deflate was asked for, and the server did not accept it.
@@ -86,13 +111,6 @@ pub enum Error {
         pid: u32,
         /// Why reading failed.
         source: io::Error,
-    },
-    /// The command that starts the server can't be run, or what it started doesn't listen.
-    Command {
-        /// Its first word.
-        program: String,
-        /// What is wrong.
-        problem: String,
     },
     /// A system call of this process failed for another reason.
     Io {
@@ -125,6 +143,8 @@ impl fmt::Display for Error {
                     _ => "",
                 })
             }
+            Self::Start { program, problem } => write!(f, "can't start {}: {problem}", program.display()),
+            Self::Cell { name, source } => write!(f, "{name}: {source}"),
             Self::Refused { status, body } if body.is_empty() => {
                 write!(f, "the server refused the WebSocket with status {status}")
             }
@@ -133,6 +153,8 @@ impl fmt::Display for Error {
             }
             Self::NotWebSocket { problem } => write!(f, "the server does not speak WebSocket: {problem}"),
             Self::NotSession { problem } => write!(f, "the server has no sessions at this address: {problem}"),
+            Self::Client { problem } => f.write_str(problem),
+            Self::Worker { problem } => write!(f, "a load process failed: {problem}"),
             Self::NoDeflate => f.write_str("the server did not accept permessage-deflate: is it switched on there?"),
             Self::Timeout { waiting_for, after } => {
                 write!(f, "waited {:.1} s for {waiting_for}, and nothing came", after.as_secs_f64())
@@ -148,7 +170,6 @@ impl fmt::Display for Error {
                  (ulimit -n {needed}) or plan fewer connections"
             ),
             Self::Server { pid, .. } => write!(f, "can't read the figures of process {pid} from /proc: does it run?"),
-            Self::Command { program, problem } => write!(f, "can't start a server by {program}: {problem}"),
             Self::Io { doing, .. } => write!(f, "failed to {doing}"),
         }
     }
@@ -162,15 +183,19 @@ impl std::error::Error for Error {
             | Self::Listen { source, .. }
             | Self::Server { source, .. }
             | Self::Io { source, .. } => Some(source),
+            // Its own words are this one's already.
+            Self::Cell { source, .. } => source.source(),
             Self::Url { .. }
+            | Self::Start { .. }
             | Self::Plan { .. }
             | Self::Refused { .. }
             | Self::NotWebSocket { .. }
             | Self::NotSession { .. }
+            | Self::Client { .. }
+            | Self::Worker { .. }
             | Self::NoDeflate
             | Self::Timeout { .. }
             | Self::NoPorts { .. }
-            | Self::Command { .. }
             | Self::Descriptors { .. } => None,
         }
     }

@@ -37,8 +37,6 @@ impl Handshake {
 
     /// As [`new`](Self::new), for a resumable session where `session` says so.
     pub(crate) fn with(target: &Target, deflate: Option<Deflate>, session: bool) -> Self {
-        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-        let key = STANDARD.encode((nanos ^ u128::from(std::process::id()) << 64).to_be_bytes());
         let extensions = match deflate {
             None => "",
             Some(Deflate::Shared) => {
@@ -46,15 +44,22 @@ impl Handshake {
             }
             Some(Deflate::Takeover) => "Sec-WebSocket-Extensions: permessage-deflate\r\n",
         };
+        Self { deflate: deflate.is_some(), ..Self::at(target, target.path(), extensions, session) }
+    }
+
+    /// As [`with`](Self::with), at another path of the target's and without compression. `headers` are more of them, whole lines.
+    pub(crate) fn at(target: &Target, path: &str, headers: &str, session: bool) -> Self {
+        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+        let key = STANDARD.encode((nanos ^ u128::from(std::process::id()) << 64).to_be_bytes());
         let subprotocol = if session { format!("Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n") } else { String::new() };
-        let (path, host) = (target.path(), target.authority());
+        let host = target.authority();
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{subprotocol}{extensions}\r\n"
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{subprotocol}{headers}\r\n"
         );
         let accept = STANDARD.encode(Sha1::new().chain_update(key.as_bytes()).chain_update(GUID).finalize());
         let raw = target.protocol() == crate::Protocol::Raw;
-        Self { request: request.into_bytes(), accept, deflate: deflate.is_some(), session, raw }
+        Self { request: request.into_bytes(), accept, deflate: false, session, raw }
     }
 
     /// Reads an answer: its length once it is whole and says yes.

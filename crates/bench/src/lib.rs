@@ -40,6 +40,7 @@
 //! to the server than back, because it is masked; the bytes sent to a `tcp://` target are 2 bytes longer than the server's
 //! frame would be, so that both ways together carry exactly the bytes of a WebSocket echo. For fan-out see [`FanoutPlan`].
 
+mod calibrate;
 mod chat;
 mod check;
 mod churn;
@@ -48,11 +49,16 @@ mod cycle;
 mod deflate;
 pub mod delivery;
 mod dial;
+mod diff;
 mod distribution;
+mod doctor;
 mod document;
 mod echo;
+mod environment;
 mod error;
+mod export;
 mod fanout;
+mod figures;
 mod flow;
 mod frame;
 mod handshake;
@@ -70,15 +76,25 @@ pub mod proxy;
 mod random;
 mod report;
 mod resume;
+#[cfg(test)]
+mod samples;
 mod seconds;
 mod shootout;
+mod steps;
+mod suite;
 mod target;
 
 use std::ops::ControlFlow;
 
+pub use calibrate::calibrate;
+pub use diff::{CellDiff, Diff, Threshold};
 pub use distribution::{Distribution, MAX_TIME};
+pub use doctor::{Examination, Finding, Machine, Trouble};
 pub use document::{At, Calibration, Cell, Document, Entry, Environment, Line, Plot, Table};
 pub use error::Error;
+pub use export::{csv, hlog, summary};
+pub use figures::{FIGURES, Figure, Figures, Spread, Worse};
+pub use load::worker;
 pub use payload::{Content, payload};
 pub use plan::{
     ACKNOWLEDGE_EVERY, Arrivals, Ask, ChatPlan, ChurnPlan, ConnectPlan, Deflate, EchoPlan, FanoutPlan, Headers,
@@ -92,6 +108,7 @@ pub use report::{
     ResumeReport, SCHEMA_VERSION, ServerUse, ShootoutEnd, ShootoutReport, ShootoutStep, SocketMemory, Stretch,
     TimeWait, Verdict, Wave,
 };
+pub use suite::{MAX_CELLS, MAX_ROUNDS, START_TIMEOUT, ServerCommand, ServerSource, Suite, SuiteCell};
 pub use target::{Protocol, Target};
 
 /// Carries out a plan, and blocks until its report is there: warm-up, duration and a few seconds at most.
@@ -103,17 +120,17 @@ pub fn run(plan: &Plan) -> Result<Report, Error> {
     run_telling(plan, |_| ControlFlow::Continue(()))
 }
 
-/// The same, and tells what happens meanwhile, from the calling thread. Only a [`HoldPlan`] has something to tell;
-/// [`ControlFlow::Break`] ends the holding.
+/// The same, and tells what happens meanwhile, from the calling thread. [`ControlFlow::Break`] ends the run with the report so
+/// far.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_telling(plan: &Plan, tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<Report, Error> {
+pub fn run_telling(plan: &Plan, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<Report, Error> {
     match plan {
-        Plan::Echo(plan) => echo::run(plan).map(Report::Echo),
-        Plan::Fanout(plan) => fanout::run(plan).map(Report::Fanout),
-        Plan::Idle(plan) => idle::run(plan).map(Report::Idle),
-        Plan::Connect(plan) => connect::run(plan).map(Report::Connect),
+        Plan::Echo(plan) => echo::run(plan, &mut tell).map(Report::Echo),
+        Plan::Fanout(plan) => fanout::run(plan, &mut tell).map(Report::Fanout),
+        Plan::Idle(plan) => idle::run(plan, &mut tell).map(Report::Idle),
+        Plan::Connect(plan) => connect::run(plan, &mut tell).map(Report::Connect),
         Plan::Hold(plan) => hold::run(plan, tell).map(Report::Hold),
         Plan::Load(plan) => load::run(plan, tell).map(Report::Load),
         Plan::Resume(plan) => resume::run(plan, tell).map(Report::Resume),

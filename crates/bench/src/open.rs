@@ -140,16 +140,21 @@ pub(crate) fn not_yet(error: &io::Error) -> bool {
 /// Waits for events, and takes an interruption for none.
 pub(crate) fn poll(poll: &mut Poll, events: &mut Events, wait: Duration) -> Result<(), Error> {
     // Less than epoll's resolution would be rounded to a busy loop.
-    poll_for(poll, events, wait.max(Duration::from_millis(1)))
+    poll_for(poll, events, Some(wait.max(Duration::from_millis(1))))
+}
+
+/// Waits for events without an end: there is one that is an alarm.
+pub(crate) fn poll_event(poll: &mut Poll, events: &mut Events) -> Result<(), Error> {
+    poll_for(poll, events, None)
 }
 
 /// Takes the events that are there.
 pub(crate) fn poll_now(poll: &mut Poll, events: &mut Events) -> Result<(), Error> {
-    poll_for(poll, events, Duration::ZERO)
+    poll_for(poll, events, Some(Duration::ZERO))
 }
 
-fn poll_for(poll: &mut Poll, events: &mut Events, wait: Duration) -> Result<(), Error> {
-    match poll.poll(events, Some(wait)) {
+fn poll_for(poll: &mut Poll, events: &mut Events, wait: Option<Duration>) -> Result<(), Error> {
+    match poll.poll(events, wait) {
         Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(Error::io("wait for sockets")(error)),
         _ => Ok(()),
     }

@@ -142,7 +142,7 @@ pub(crate) fn kernel_memory() -> Option<(u64, u64)> {
 }
 
 /// The number after `name` in a file of lines like `Rss:   123 kB`, as bytes.
-fn kibibytes(text: &str, name: &str) -> Option<u64> {
+pub(crate) fn kibibytes(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.split_ascii_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }

@@ -19,6 +19,16 @@ pub enum Protocol {
     Http,
 }
 
+impl Protocol {
+    const fn scheme(self) -> &'static str {
+        match self {
+            Self::WebSocket => "ws",
+            Self::Raw => "tcp",
+            Self::Http => "http",
+        }
+    }
+}
+
 /// A server's URL, `ws://HOST[:PORT][/PATH]`, `http://HOST[:PORT][/PATH]` or `tcp://HOST:PORT`. `wss://` and `https://` are refused: what is measured here is not TLS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -36,6 +46,30 @@ impl Target {
     #[must_use]
     pub fn protocol(&self) -> Protocol {
         self.protocol
+    }
+
+    /// The same at another address.
+    #[must_use]
+    pub fn at(&self, address: SocketAddr) -> Self {
+        let scheme = self.protocol.scheme();
+        let authority = address.to_string();
+        Self {
+            url: format!("{scheme}://{authority}{}", self.path),
+            authority,
+            host: address.ip().to_string(),
+            port: address.port(),
+            ..self.clone()
+        }
+    }
+
+    /// The same host by another protocol, at a path below this one's: `http://a/b` and `session` make `http://a/b/session`.
+    /// What stands behind a question mark is left out.
+    #[must_use]
+    pub fn below(&self, protocol: Protocol, path: &str) -> Self {
+        let mount = self.path.split('?').next().unwrap_or_default().trim_end_matches('/');
+        let path = format!("{mount}/{path}");
+        let url = format!("{}://{}{path}", protocol.scheme(), self.authority);
+        Self { url, protocol, path, ..self.clone() }
     }
 
     /// Host and port as in the `Host` header.
@@ -124,6 +158,32 @@ mod tests {
         assert_eq!(target.resolve().unwrap(), "[::1]:9001".parse().unwrap());
         let target: Target = "ws://127.0.0.1".parse().unwrap();
         assert_eq!((target.path(), target.resolve().unwrap().port()), ("/", 80));
+    }
+
+    #[test]
+    fn another_address_leaves_the_rest() {
+        for (url, address, moved) in [
+            ("ws://a.example/chat?b=c", "127.0.0.1:9", "ws://127.0.0.1:9/chat?b=c"),
+            ("http://127.0.0.1:0/", "[::1]:8", "http://[::1]:8/"),
+        ] {
+            let at: Target = url.parse::<Target>().unwrap().at(address.parse().unwrap());
+            assert_eq!(at, moved.parse().unwrap());
+            assert_eq!(at.resolve().unwrap(), address.parse().unwrap());
+        }
+    }
+
+    #[test]
+    fn a_path_below_goes_on_from_the_mount() {
+        for (url, below) in [
+            ("http://a:1", "ws://a:1/echo"),
+            ("ws://a/", "ws://a/echo"),
+            ("http://a/b?c=d", "ws://a/b/echo"),
+            ("http://a/b/", "ws://a/b/echo"),
+        ] {
+            let target = url.parse::<Target>().unwrap().below(Protocol::WebSocket, "echo");
+            assert_eq!((target.to_string().as_str(), target.protocol()), (below, Protocol::WebSocket));
+            assert_eq!(target.path(), target.to_string().parse::<Target>().unwrap().path());
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             log::init(args.log.filter.as_deref())?;
             connect::run(&ConnectPlan::new(args)?)
         }
-        Command::Bench(args) => bench::run(args),
+        Command::Bench(args) => bench::run(*args),
         Command::Proxy(args) => proxy::run(&args),
     }
 }

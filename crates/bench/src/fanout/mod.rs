@@ -13,8 +13,10 @@ use crate::handshake::Handshake;
 use crate::open::Opener;
 use crate::polls::Polls;
 use crate::process::{Meter, float};
-use crate::{Error, FanoutPlan, FanoutReport, Lag, SCHEMA_VERSION, Verdict, dial};
+use crate::steps::Steps;
+use crate::{Error, Event, FanoutPlan, FanoutReport, Lag, Phase, SCHEMA_VERSION, Verdict, dial};
 use mio::Poll;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::publications::NUMBER;
@@ -22,7 +24,7 @@ pub(crate) use self::publications::NUMBER;
 /// Publishing that is so late at the end has been left behind by its schedule.
 const LEFT_BEHIND: Duration = Duration::from_millis(50);
 
-pub(crate) fn run(plan: &FanoutPlan) -> Result<FanoutReport, Error> {
+pub(crate) fn run(plan: &FanoutPlan, tell: &mut dyn FnMut(&Event) -> ControlFlow<()>) -> Result<FanoutReport, Error> {
     plan.check()?;
     dial::reserve(plan.subscribers)?;
     let meter = Meter::new(plan.server_pid)?;
@@ -37,7 +39,8 @@ pub(crate) fn run(plan: &FanoutPlan) -> Result<FanoutReport, Error> {
         None => Pace::Closed(plan.in_flight),
         Some(rate) => Pace::Open(Schedule::new(Instant::now(), rate)),
     };
-    audience.run_for(plan.warm_up)?;
+    let mut steps = Steps::new(plan.subscribers, tell);
+    steps.take(Phase::WarmUp, plan.warm_up, |time| audience.run_for(time).map(|()| audience.ledger.deliveries()))?;
     if let Pace::Open(schedule) = &mut audience.pace {
         schedule.forget_lag();
     }
@@ -45,7 +48,7 @@ pub(crate) fn run(plan: &FanoutPlan) -> Result<FanoutReport, Error> {
     audience.polls.reset();
     let (start, deliveries, published) =
         (meter.sample()?, audience.ledger.deliveries(), audience.publications.published());
-    audience.run_for(plan.duration)?;
+    steps.take(Phase::Steady, plan.duration, |time| audience.run_for(time).map(|()| audience.ledger.deliveries()))?;
     let deliveries = audience.ledger.deliveries() - deliveries;
     let publications = audience.publications.published() - published;
     let mut usage = meter.usage(&start, deliveries)?;

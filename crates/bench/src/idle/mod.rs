@@ -8,13 +8,16 @@ use crate::echo::{Kind, Load};
 use crate::handshake::Handshake;
 use crate::open::Opener;
 use crate::process::{Meter, float, kernel_memory, resident};
+use crate::steps::Steps;
 use crate::{
-    EchoPlan, Error, Faults, IdleHold, IdlePlan, IdleReport, KernelMemory, SCHEMA_VERSION, Transport, Verdict, dial,
+    EchoPlan, Error, Event, Faults, IdleHold, IdlePlan, IdleReport, KernelMemory, Phase, SCHEMA_VERSION, Transport,
+    Verdict, dial,
 };
 use mio::Poll;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-pub(crate) fn run(plan: &IdlePlan) -> Result<IdleReport, Error> {
+pub(crate) fn run(plan: &IdlePlan, tell: &mut dyn FnMut(&Event) -> ControlFlow<()>) -> Result<IdleReport, Error> {
     plan.check()?;
     dial::reserve(plan.connections + plan.settling)?;
     let meter = Meter::new(plan.server_pid)?;
@@ -26,7 +29,8 @@ pub(crate) fn run(plan: &IdlePlan) -> Result<IdleReport, Error> {
     crowd.open(plan.connections)?;
     let opening = meter.usage(&start, plan.connections as u64)?;
     let (start, pings) = (meter.sample()?, crowd.pings());
-    crowd.run_for(plan.hold)?;
+    let mut steps = Steps::new(plan.connections, tell);
+    steps.take(Phase::Steady, plan.hold, |time| crowd.run_for(time).map(|()| crowd.pings()))?;
     let held = meter.usage(&start, 0)?;
     let count = (plan.settling + plan.connections) as u64;
     let hold = (!plan.hold.is_zero()).then(|| IdleHold {

@@ -24,6 +24,7 @@ pub use self::transport::Transport;
 
 use crate::{Content, Error, Target, seconds};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Most connections of one plan: 1,000,000. The descriptors of the process are checked besides.
@@ -87,6 +88,59 @@ pub enum Plan {
     Chat(ChatPlan),
     /// The websocket-shootout protocol.
     Shootout(ShootoutPlan),
+}
+
+impl Plan {
+    /// The server that it is for.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        match self {
+            Self::Echo(plan) => &plan.target,
+            Self::Fanout(plan) => &plan.target,
+            Self::Idle(plan) => &plan.target,
+            Self::Connect(plan) => &plan.target,
+            Self::Hold(plan) => &plan.target,
+            Self::Load(plan) => &plan.target,
+            Self::Resume(plan) => &plan.target,
+            Self::Churn(plan) => &plan.target,
+            Self::Chat(plan) => &plan.target,
+            Self::Shootout(plan) => &plan.target,
+        }
+    }
+
+    /// Leaves the target's scheme and path, and puts it at another address.
+    pub(crate) fn set_address(&mut self, address: SocketAddr) {
+        let target = match self {
+            Self::Echo(plan) => &mut plan.target,
+            Self::Fanout(plan) => &mut plan.target,
+            Self::Idle(plan) => &mut plan.target,
+            Self::Connect(plan) => &mut plan.target,
+            Self::Hold(plan) => &mut plan.target,
+            Self::Load(plan) => &mut plan.target,
+            Self::Resume(plan) => &mut plan.target,
+            Self::Churn(plan) => &mut plan.target,
+            Self::Chat(plan) => &mut plan.target,
+            Self::Shootout(plan) => &mut plan.target,
+        };
+        *target = target.at(address);
+    }
+
+    /// Names the server's process; holding connections looks at none.
+    pub(crate) fn set_server_pid(&mut self, pid: u32) {
+        let server_pid = match self {
+            Self::Echo(plan) => &mut plan.server_pid,
+            Self::Fanout(plan) => &mut plan.server_pid,
+            Self::Idle(plan) => &mut plan.server_pid,
+            Self::Connect(plan) => &mut plan.server_pid,
+            Self::Hold(_) => return,
+            Self::Load(plan) => &mut plan.server_pid,
+            Self::Resume(plan) => &mut plan.server_pid,
+            Self::Churn(plan) => &mut plan.server_pid,
+            Self::Chat(plan) => &mut plan.server_pid,
+            Self::Shootout(plan) => &mut plan.server_pid,
+        };
+        *server_pid = Some(pid);
+    }
 }
 
 /// Messages to and fro: each connection keeps some in flight, and sends the next when an answer comes.

@@ -26,6 +26,15 @@ impl Bytes {
         self.payload + self.framing + self.headers
     }
 
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            payload: self.payload - before.payload,
+            // What had come of a message then was taken for framing.
+            framing: self.framing.saturating_sub(before.framing),
+            headers: self.headers - before.headers,
+        }
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         self.payload += other.payload;
         self.framing += other.framing;
@@ -60,11 +69,24 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// What came since an earlier look.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        Self {
+            received: self.received.since(&before.received),
+            sent: self.sent.since(&before.sent),
+            requests: self.requests - before.requests,
+            arrivals: self.arrivals - before.arrivals,
+            connections: self.connections - before.connections,
+        }
+    }
+}
+
 /// Whether all that was sent has come, from the first message to the last, warm-up included.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Reconciled {
-    /// Deliveries that were owed: of each publication one to each client in its room; of an echo one.
+    /// Deliveries that were owed: of each publication one to each client in its room, stalled ones aside; of an echo one.
     pub expected: u64,
     /// Deliveries that never came, and of which nothing was said.
     pub missing: u64,

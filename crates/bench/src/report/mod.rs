@@ -1,5 +1,6 @@
 //! What came of it.
 
+mod about;
 mod chat;
 mod churn;
 mod fanout;
@@ -20,14 +21,14 @@ use crate::{ConnectPlan, Distribution, EchoPlan, Error, IdlePlan};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Version of the JSON form of a [`Report`]: it grows when a field changes its meaning or goes.
-pub const SCHEMA_VERSION: u32 = 2;
+/// Version of the JSON form of a [`Report`] and of the [`Document`](crate::Document) around it: it grows when a field changes its meaning or goes.
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// Violations that are shown to people: the rest is in JSON.
 const SHOWN: usize = 5;
 
 /// Above this share of a core the harness itself may be what limits the rate.
-const CLIENT_BOUND: f64 = 0.9;
+pub(crate) const CLIENT_BOUND: f64 = 0.9;
 
 /// What came of a plan. `Display` is a short table for people, serde's form is for programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,12 +84,12 @@ impl Report {
     }
 }
 
-fn json(value: &impl Serialize) -> Result<String, Error> {
+pub(crate) fn json(value: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|source| Error::Io { doing: "write JSON", source: source.into() })
 }
 
-/// Whether the figures can be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Whether the figures can be trusted: the worse, the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Verdict {
@@ -112,6 +113,16 @@ impl fmt::Display for Verdict {
 }
 
 impl Verdict {
+    /// It in a word, as JSON and CSV have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::ClientBound => "client-bound",
+            Self::Faulty => "faulty",
+        }
+    }
+
     pub(crate) fn of(faults: &Faults, client: &ClientUse) -> Self {
         Self::from(faults.any(), client)
     }

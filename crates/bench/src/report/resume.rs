@@ -13,9 +13,10 @@ use crate::{Distribution, Kill, ResumePlan};
 pub struct Wave {
     /// When, in seconds from when all clients were there.
     pub at: f64,
-    /// Clients that lost their carrier.
+    /// Clients that lost their carrier; 0 where none noticed, see [`ResumeReport::reconnects`].
     pub cut: u64,
-    /// How long it took until the last of them was back, in seconds; `None` where none had noticed, or not all came back in time.
+    /// How long it took until the last of them was back, in seconds; `None` where none had noticed, or not all came back in
+    /// time.
     pub back: Option<f64>,
 }
 
@@ -41,7 +42,8 @@ pub struct ResumeReport {
     pub latency: Distribution,
     /// The times that something was killed.
     pub waves: Vec<Wave>,
-    /// From when a client lost its carrier to when it had another.
+    /// From when a client lost its carrier to when it had another. None by long polling and polling, where a request that is lost is
+    /// made again, and the session never was without a carrier: there the latency tells.
     pub reconnects: Distribution,
     /// The most clients that came back within one second.
     pub peak_reconnects: usize,

@@ -38,7 +38,7 @@ impl Server {
             return Ok(());
         }
         let Some((program, args)) = self.words.split_first() else { return Ok(()) };
-        let wrong = |problem: String| Error::Command { program: program.clone(), problem };
+        let wrong = |problem: String| Error::Start { program: program.into(), problem };
         if TcpStream::connect(self.address).await.is_ok() {
             return Err(wrong(format!("somebody else listens on {}", self.address)));
         }

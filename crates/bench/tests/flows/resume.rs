@@ -101,7 +101,7 @@ fn what_ends_a_run_is_told() {
     let mut plan = ResumePlan::new(target, Transport::WebSocket);
     (plan.clients, plan.open_timeout) = (1, ms(500));
     assert!(matches!(run(&Plan::Resume(plan.clone())), Err(Error::Timeout { .. } | Error::NotSession { .. })));
-    for (program, part) in [("/does/not/exist", "start a server by /does/not/exist"), ("false", "ended at once")] {
+    for (program, part) in [("/does/not/exist", "start /does/not/exist"), ("false", "ended at once")] {
         plan.kill = Kill::Server { command: vec![program.to_owned()], down: ms(0) };
         let error = run(&Plan::Resume(plan.clone())).expect_err("no server").to_string();
         assert!(error.contains(part), "{error}");

@@ -59,7 +59,7 @@ pub(crate) enum Command {
     #[command(after_help = CONNECT_EXAMPLES)]
     Connect(ConnectArgs),
     /// Measure a WebSocket server: echo, fan-out, idle connections, handshakes
-    Bench(BenchArgs),
+    Bench(Box<BenchArgs>),
     /// Carry connections to a server, and delay, cut, buffer or swallow what passes
     #[command(after_help = proxy::EXAMPLES)]
     Proxy(ProxyArgs),

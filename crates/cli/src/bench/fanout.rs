@@ -1,65 +1,92 @@
 //! `bowline bench fanout`.
 
-use std::time::Duration;
-
-use bowline_bench::{FanoutPlan, MessageKind, Target};
+use bowline_bench::{FanoutPlan, LoadPlan, MessageKind, Plan, Protocol, SuiteCell, Traffic, Transport};
 use clap::{Args, ValueEnum};
 
-use super::seconds;
+use super::closed::{CLOSED, check_flags};
+use super::job::{Job, RoundsArgs};
+use super::load::{LoadArgs, Point};
+use super::server::ServerArgs;
+use crate::failure::Failure;
 
 #[derive(Debug, Args)]
 pub(super) struct FanoutArgs {
-    /// The server, and the path that is the room: `ws://HOST[:PORT][/PATH]`; or `tcp://HOST:PORT`, one that gets each
-    /// publication with its length in front, as 4 bytes, and sends frames to all.
-    target: Target,
-    /// The server's process on this machine, for its CPU time and memory.
-    #[arg(long, value_name = "PID")]
-    pid: Option<u32>,
-    /// Bytes of a publication, at least 8: its number.
-    #[arg(long, value_name = "BYTES", default_value_t = 64)]
-    size: usize,
-    /// Open connections, one of which publishes.
-    #[arg(short, long, value_name = "N", default_value_t = 1000)]
-    subscribers: usize,
-    /// Publications under way: the next is sent when all subscribers have the oldest.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    in_flight: usize,
-    /// Publications a second at fixed times, whatever becomes of them; latency counts from when one was due.
-    #[arg(long, value_name = "N", conflicts_with = "in_flight")]
-    rate: Option<f64>,
-    /// Never sleep: no server then pays for waking the load generator up. Takes a core.
-    #[arg(long)]
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
+    rounds: RoundsArgs,
+    #[command(flatten)]
+    load: LoadArgs,
+
+    /// Publications under way: the next is sent when all subscribers have the oldest [default: 1]
+    #[arg(long, value_name = "N", conflicts_with = "rate", help_heading = CLOSED)]
+    in_flight: Option<usize>,
+
+    /// Never sleep: no server then pays for waking the load generator up. Takes a core
+    #[arg(long, help_heading = CLOSED)]
     busy_poll: bool,
-    /// Text or binary messages.
-    #[arg(long, value_enum, default_value = "binary")]
-    messages_kind: KindArg,
-    /// Seconds before measuring.
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
-    warm_up: Duration,
-    /// Seconds to measure.
-    #[arg(short, long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
-    duration: Duration,
+
+    /// Text or binary messages [default: binary]
+    #[arg(long, value_enum, help_heading = CLOSED)]
+    messages_kind: Option<KindArg>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum KindArg {
-    /// The server has to check its UTF-8.
+    /// The server has to check its UTF-8
     Text,
-    /// Any bytes.
+    /// Any bytes
     Binary,
 }
 
 impl FanoutArgs {
-    pub(super) fn into_plan(self) -> FanoutPlan {
-        let mut plan = FanoutPlan::new(self.target);
-        plan.server_pid = self.pid;
-        (plan.size, plan.subscribers, plan.in_flight, plan.rate) =
-            (self.size, self.subscribers, self.in_flight, self.rate);
-        (plan.warm_up, plan.duration, plan.busy_poll) = (self.warm_up, self.duration, self.busy_poll);
+    pub(super) fn into_job(self) -> Result<Job, Failure> {
+        if let Some(why) = self.closed() {
+            return self.closed_job(why);
+        }
+        let traffic = Traffic::Rooms { rooms: 1, per_client: 1 };
+        let mut base = LoadPlan::new(self.server.mount()?, Transport::WebSocket, traffic);
+        (base.clients, base.rate, base.seed) = (1_000, 10.0, self.rounds.seed);
+        let cells = self.load.cells(&self.server, &base, &[Transport::WebSocket])?;
+        self.rounds.job("fanout", &self.server, cells)
+    }
+
+    /// Why it is a room of bare WebSockets in one loop, if it is.
+    fn closed(&self) -> Option<&'static str> {
+        let is_tcp = self.server.target.as_ref().is_some_and(|target| target.protocol() == Protocol::Raw);
+        [
+            (self.in_flight.is_some(), "--in-flight"),
+            (self.busy_poll, "--busy-poll"),
+            (self.messages_kind.is_some(), "--messages-kind"),
+            (is_tcp, "a tcp:// server"),
+        ]
+        .into_iter()
+        .find_map(|(given, why)| given.then_some(why))
+    }
+
+    fn closed_job(self, why: &str) -> Result<Job, Failure> {
+        check_flags(&self.load, why)?;
+        let name = if self.load.rate.is_some() { "bare WebSockets" } else { "closed loop" };
+        let mut cells = Vec::new();
+        for point in self.load.points(1_000) {
+            let cell = SuiteCell::new(point.name(name), Plan::Fanout(self.closed_plan(&point)?));
+            cells.push(SuiteCell { at: point.at, ..cell });
+        }
+        self.rounds.job(&format!("fanout, {name}"), &self.server, cells)
+    }
+
+    fn closed_plan(&self, point: &Point) -> Result<FanoutPlan, Failure> {
+        let mut plan = FanoutPlan::new(self.server.at(Protocol::WebSocket, "rooms/fanout")?);
+        plan.server_pid = self.server.pid;
+        (plan.subscribers, plan.rate) = (point.clients, self.load.rate);
+        (plan.size, plan.in_flight) = (self.load.size.unwrap_or(plan.size), self.in_flight.unwrap_or(plan.in_flight));
+        plan.warm_up = self.load.warm_up.unwrap_or(plan.warm_up);
+        plan.duration = self.load.duration.unwrap_or(plan.duration);
+        plan.busy_poll = self.busy_poll;
         plan.kind = match self.messages_kind {
-            KindArg::Text => MessageKind::Text,
-            KindArg::Binary => MessageKind::Binary,
+            Some(KindArg::Text) => MessageKind::Text,
+            Some(KindArg::Binary) | None => MessageKind::Binary,
         };
-        plan
+        Ok(plan)
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use bowline_bench::{HoldPlan, Target};
+use bowline_bench::{HoldPlan, Plan, ServerSource, Suite, SuiteCell, Target};
 use clap::Args;
 
+use super::job::Job;
 use super::seconds;
 
 #[derive(Debug, Args)]
@@ -26,10 +27,12 @@ pub(super) struct HoldArgs {
 }
 
 impl HoldArgs {
-    pub(super) fn into_plan(self) -> HoldPlan {
+    pub(super) fn into_job(self) -> Job {
         let mut plan = HoldPlan::new(self.target);
         (plan.connections, plan.rate, plan.skip_sources) = (self.connections, self.rate, self.skip_sources);
         plan.hold = self.hold;
-        plan
+        let cells = vec![SuiteCell::new("hold", Plan::Hold(plan))];
+        let suite = Suite { cells, rounds: 1, seed: 1, server: ServerSource::Given };
+        Job { scenario: "hold".to_owned(), suite, calibrate: false }
     }
 }

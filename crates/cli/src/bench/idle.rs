@@ -2,59 +2,85 @@
 
 use std::time::Duration;
 
-use bowline_bench::{IdlePlan, Transport};
-use clap::{Args, ValueEnum};
+use bowline_bench::{IdlePlan, LoadPlan, Plan, Protocol, SuiteCell, Target, Traffic, Transport};
+use clap::Args;
 
-use super::{ServerArgs, seconds};
+use super::job::{Job, RoundsArgs};
+use super::seconds;
+use super::server::ServerArgs;
+use super::transport::{TransportArg, transports};
+use crate::failure::Failure;
 
 #[derive(Debug, Args)]
 pub(super) struct IdleArgs {
     #[command(flatten)]
     server: ServerArgs,
-    /// Connections to hold open.
-    #[arg(short, long, value_name = "N", default_value_t = 19_000)]
-    connections: usize,
-    /// What carries a connection; `comet` and `long-polling` need `http://HOST[:PORT]/session`.
-    #[arg(long, value_enum, default_value = "raw")]
-    transport: TransportArg,
-    /// Messages echoed on each connection before it falls idle; none over HTTP.
+    #[command(flatten)]
+    rounds: RoundsArgs,
+
+    /// Connections to hold open [default: 19000, or 1000 clients for their cost]
+    #[arg(short, long, value_name = "N", visible_alias = "clients")]
+    connections: Option<usize>,
+
+    /// What carries a connection; several with commas, or given again, are run one after the other
+    ///
+    /// One alone takes the URL as it is (`http://HOST/session` for `comet` and `long-polling`), several take it as the mount.
+    #[arg(long, value_enum, value_name = "TRANSPORT", value_delimiter = ',', default_value = "raw")]
+    transport: Vec<TransportArg>,
+
+    /// Measure what clients cost the server that say nothing: its CPU time and requests, rather than memory
+    ///
+    /// That is all there is to measure of `polling`. The URL is the mount.
+    #[arg(long)]
+    cost: bool,
+
+    /// Messages echoed on each connection before it falls idle; none over HTTP
     #[arg(long, value_name = "N", default_value_t = 1)]
     messages: usize,
-    /// Seconds of idleness before the server's memory is looked at.
-    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
-    hold: Duration,
-}
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum TransportArg {
-    /// A WebSocket as it is: any server's.
-    Raw,
-    /// A resumable session over WebSocket.
-    #[value(name = "websocket")]
-    WebSocket,
-    /// A resumable session over one response that goes on.
-    Comet,
-    /// A resumable session over one request held after the other.
-    LongPolling,
-}
-
-impl From<TransportArg> for Transport {
-    fn from(transport: TransportArg) -> Self {
-        match transport {
-            TransportArg::Raw => Self::Raw,
-            TransportArg::WebSocket => Self::WebSocket,
-            TransportArg::Comet => Self::Comet,
-            TransportArg::LongPolling => Self::LongPolling,
-        }
-    }
+    /// Seconds of idleness before the server's memory is looked at [default: 2, or 10 for the cost]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    hold: Option<Duration>,
 }
 
 impl IdleArgs {
-    pub(super) fn into_plan(self) -> IdlePlan {
-        let mut plan = IdlePlan::new(self.server.target);
+    pub(super) fn into_job(self) -> Result<Job, Failure> {
+        let named = transports(&self.transport);
+        let mut cells = Vec::new();
+        for &transport in &named {
+            let has_cost_only = self.cost || transport == Transport::Polling;
+            let plan = if has_cost_only { self.cost(transport)? } else { self.memory(transport, named.len() > 1)? };
+            cells.push(SuiteCell { transport: Some(transport), ..SuiteCell::new(transport.name(), plan) });
+        }
+        self.rounds.job(if self.cost { "idle cost" } else { "idle" }, &self.server, cells)
+    }
+
+    fn memory(&self, transport: Transport, is_one_of_several: bool) -> Result<Plan, Failure> {
+        let mut plan = IdlePlan::new(self.target(transport, is_one_of_several)?);
         plan.server_pid = self.server.pid;
-        (plan.connections, plan.messages, plan.hold) = (self.connections, self.messages, self.hold);
-        plan.transport = self.transport.into();
-        plan
+        plan.connections = self.connections.unwrap_or(plan.connections);
+        plan.hold = self.hold.unwrap_or(plan.hold);
+        (plan.messages, plan.transport) = (self.messages, transport);
+        Ok(Plan::Idle(plan))
+    }
+
+    fn target(&self, transport: Transport, is_one_of_several: bool) -> Result<Target, Failure> {
+        let (protocol, path) = match transport {
+            Transport::Raw => (Protocol::WebSocket, "echo"),
+            Transport::WebSocket => (Protocol::WebSocket, "session"),
+            _ => (Protocol::Http, "session"),
+        };
+        if is_one_of_several { Ok(self.server.mount()?.below(protocol, path)) } else { self.server.at(protocol, path) }
+    }
+
+    /// A workload without any messages.
+    fn cost(&self, transport: Transport) -> Result<Plan, Failure> {
+        let mount = self.server.mount()?;
+        let target = if transport == Transport::Raw { mount.below(Protocol::WebSocket, "echo") } else { mount };
+        let mut plan = LoadPlan::new(target, transport, Traffic::Echo);
+        plan.server_pid = self.server.pid;
+        (plan.clients, plan.rate, plan.seed) = (self.connections.unwrap_or(1_000), 0.0, self.rounds.seed);
+        plan.duration = self.hold.unwrap_or(plan.duration);
+        Ok(Plan::Load(plan))
     }
 }

@@ -1,46 +1,101 @@
-//! `bowline bench …`: flags into plans, reports onto standard output.
+//! `bowline bench …`: flags into plans, what came of them onto standard output and into files.
 
+mod calibrate;
+mod chat;
+mod churn;
+mod closed;
+mod compare;
 mod connect;
+mod diff;
+mod doctor;
 mod echo;
 mod fanout;
+mod file;
 mod hold;
 mod idle;
+mod interrupt;
+mod job;
+mod live;
+mod load;
+mod output;
+mod resume;
+mod rooms;
+mod server;
+mod shootout;
+mod slow;
+mod talk;
+mod transport;
+mod watch;
+mod worker;
 
+use std::env;
+use std::error::Error as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bowline_bench::{Document, Error, Verdict};
+use clap::{Args, Subcommand};
+
+use self::chat::ChatArgs;
+use self::churn::ChurnArgs;
+use self::compare::CompareArgs;
 use self::connect::ConnectArgs;
+use self::diff::DiffArgs;
+use self::doctor::DoctorArgs;
 use self::echo::EchoArgs;
 use self::fanout::FanoutArgs;
 use self::hold::HoldArgs;
 use self::idle::IdleArgs;
-use bowline_bench::{Error, Event, Plan, Report, Target, Verdict};
-use clap::{Args, Subcommand};
-use std::error::Error as _;
-use std::io::{Write, stdout};
-use std::ops::ControlFlow;
-use std::process::ExitCode;
-use std::time::Duration;
-
+use self::job::Job;
+use self::output::OutputArgs;
+use self::resume::ResumeArgs;
+use self::rooms::RoomsArgs;
+use self::shootout::ShootoutArgs;
+use self::slow::SlowArgs;
+use self::watch::Watch;
 use crate::failure::Failure;
+
+/// What the exit code says, the worst of what is so.
+const EXIT_CODES: &str = "Exit codes:
+  0  fine
+  1  no report: the server can't be reached, a file can't be written, …
+  2  a threshold of `diff` was missed, or the command line makes no sense
+  3  client-bound: the load generator may be what limited the rate
+  4  messages were lost, doubled, reordered or wrong, or connections were lost
+
+Of several the highest. Ctrl-C ends a run with the report so far; a second one ends it at once.";
 
 /// Measure a WebSocket server.
 ///
-/// The load comes from one thread, in a closed loop unless a rate is given. Pin it and the server to different cores (`taskset`), and give the
-/// server's process id for figures by its CPU time.
+/// Without a URL a server is started for each run, on a core of its own. With one, pin it and the load to different cores
+/// (`taskset`), and give its process id for figures by its CPU time.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 fine, 1 no report, 3 client-bound, 4 answers were missing or wrong.")]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     scenario: Scenario,
-    /// Print the report as one line of JSON.
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum Scenario {
     /// Messages to and fro: what does a message cost?
+    ///
+    /// Messages are sent at fixed times, 1,000 a second of 100 clients, 128 bytes each, unless flags of the closed loop are given. A
+    /// `ws://` URL is any echo server's and means --transport raw; `http://` is a Bowline mount, and means sessions over WebSocket.
     Echo(EchoArgs),
     /// One message to many: what does a delivery cost?
+    ///
+    /// 1,000 clients in one room, 10 publications a second of 128 bytes, unless flags of the closed loop are given: that takes a
+    /// URL as the room's, of any server.
     Fanout(FanoutArgs),
+    /// Many rooms: 100, 10 of which each of 1,000 clients is in, and 100 publications a second of 50 bytes
+    Rooms(RoomsArgs),
+    /// Clients that stop reading: what do the others notice?
+    ///
+    /// 200 clients in one room, and 100 publications a second of 1,024 bytes.
+    Slow(SlowArgs),
     /// Connections that do nothing: what memory and CPU time does one take?
     Idle(IdleArgs),
     /// Opening and closing handshakes without a pause: what does one cost?
@@ -49,36 +104,79 @@ enum Scenario {
     ///
     /// Pings are answered, and publications counted. What happens is printed as it happens, a line each, before the report.
     Hold(HoldArgs),
-}
-
-#[derive(Debug, Args)]
-struct ServerArgs {
-    /// The server: `ws://HOST[:PORT][/PATH]`; or `tcp://HOST:PORT`, one that echoes bytes without WebSocket.
-    target: Target,
-    /// The server's process on this machine, for its CPU time and memory.
-    #[arg(long, value_name = "PID")]
-    pid: Option<u32>,
+    /// Clients that come, get a message echoed, stay a while and go: what does one cost, and is all of it given back?
+    ///
+    /// 100 a second for 10 s over each of the four transports, or --storm N as fast as they can.
+    Churn(ChurnArgs),
+    /// Carriers, or the server, are killed while clients talk: how soon are they back, and is anything lost?
+    ///
+    /// 100 clients over each of the four transports, each in 2 of 10 rooms; 200 messages a second for 20 s.
+    Resume(ResumeArgs),
+    /// A mix for soaks: clients on all transports talk, come and go, move from one transport to another, and some are slow
+    ///
+    /// 100 clients in 20 rooms of skewed sizes, 100 messages a second for a minute; --duration 86400 for a day.
+    Chat(ChatArgs),
+    /// The benchmark of hashrocket's websocket-shootout, with any server that speaks it: how many clients until a broadcast takes too
+    /// long?
+    Shootout(ShootoutArgs),
+    /// One workload over a bare WebSocket and all four transports, side by side
+    ///
+    /// 200 clients in one room, and 20 publications a second of 128 bytes; polls each second.
+    Compare(CompareArgs),
+    /// What this machine does at the best: bare TCP, waking up, timers, the clock
+    Calibrate,
+    /// Whether this machine is fit to measure on, and which transports a URL allows; what mends the rest
+    #[command(after_help = "Exit codes: 0 all is well, 1 the server can't be reached, 2 something is wrong.")]
+    Doctor(DoctorArgs),
+    /// Compare two documents that `--json` wrote, and fail where a figure got worse
+    #[command(after_help = diff::HELP)]
+    Diff(DiffArgs),
+    /// One process of a load of several, which starts it; what it is to do comes on its standard input
+    #[command(hide = true)]
+    Worker,
 }
 
 /// Carries out what the flags say. An error is one that ended the run without a report.
 pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
-    let json = args.json;
-    let plan = args.scenario.into_plan();
-    let report = bowline_bench::run_telling(&plan, |event| tell(event, json)).map_err(|error| failure(&error))?;
-    let text = if args.json { report.to_json().map_err(|error| failure(&error))? + "\n" } else { report.to_string() };
-    stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| Failure::Runtime(format!("can't print the report: {error}")))?;
-    Ok(exit_code(&report))
+    let output = args.output.check()?;
+    let job = match args.scenario {
+        Scenario::Echo(echo) => echo.into_job(),
+        Scenario::Fanout(fanout) => fanout.into_job(),
+        Scenario::Rooms(rooms) => rooms.into_job(),
+        Scenario::Slow(slow) => slow.into_job(),
+        Scenario::Idle(idle) => idle.into_job(),
+        Scenario::Connect(connect) => connect.into_job(),
+        Scenario::Hold(hold) => Ok(hold.into_job()),
+        Scenario::Churn(churn) => churn.into_job(),
+        Scenario::Resume(resume) => resume.into_job(),
+        Scenario::Chat(chat) => chat.into_job(),
+        Scenario::Shootout(shootout) => Ok(shootout.into_job()),
+        Scenario::Compare(compare) => compare.into_job(),
+        Scenario::Calibrate => return calibrate::run(&output),
+        Scenario::Doctor(doctor) => return doctor::run(&doctor, output.standard),
+        Scenario::Worker => return worker::run(),
+        Scenario::Diff(diff) => return diff::run(&diff),
+    }?;
+    let mut watch = Watch::new(output.standard, args.output.quiet)?;
+    let document = measure(&job, &mut watch)?;
+    drop(watch);
+    output.write(&document)?;
+    Ok(exit_code(document.verdict))
 }
 
-/// Prints what happens. With nobody left to read it there is no point in going on.
-fn tell(event: &Event, json: bool) -> ControlFlow<()> {
-    let line = if json { event.to_json().unwrap_or_default() } else { event.to_string() };
-    match writeln!(stdout(), "{line}").and_then(|()| stdout().flush()) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
+/// The document of a command.
+fn document(scenario: &str) -> Document {
+    Document::new(scenario, env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect())
+}
+
+/// It with what was measured in it.
+fn measure(job: &Job, watch: &mut Watch) -> Result<Document, Failure> {
+    let mut document = document(&job.scenario);
+    if job.calibrate {
+        document.calibration = Some(bowline_bench::calibrate().map_err(|error| failure(&error))?);
     }
+    let cells = job.suite.run(|event| watch.tell(event)).map_err(|error| failure(&error))?;
+    Ok(document.with_cells(cells))
 }
 
 fn failure(error: &Error) -> Failure {
@@ -86,8 +184,8 @@ fn failure(error: &Error) -> Failure {
     Failure::Runtime(format!("{error}{source}"))
 }
 
-fn exit_code(report: &Report) -> ExitCode {
-    match report.verdict() {
+fn exit_code(verdict: Verdict) -> ExitCode {
+    match verdict {
         Verdict::ClientBound => ExitCode::from(3),
         Verdict::Faulty => ExitCode::from(4),
         _ => ExitCode::SUCCESS,
@@ -99,18 +197,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match text.strip_suffix('s').unwrap_or(text).parse() {
         Ok(seconds @ 0.0..=86_400.0) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("not a number of seconds from 0 to 86400".to_owned()),
-    }
-}
-
-impl Scenario {
-    fn into_plan(self) -> Plan {
-        match self {
-            Self::Echo(args) => Plan::Echo(args.into_plan()),
-            Self::Fanout(args) => Plan::Fanout(args.into_plan()),
-            Self::Idle(args) => Plan::Idle(args.into_plan()),
-            Self::Connect(args) => Plan::Connect(args.into_plan()),
-            Self::Hold(args) => Plan::Hold(args.into_plan()),
-        }
     }
 }
 

@@ -1,0 +1,238 @@
+//! Which transports a server allows, and what is between that doesn't.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Finding;
+use super::ask::{Answer, Until, ask};
+use crate::handshake::Handshake;
+use crate::{Error, Protocol, Target};
+
+/// Within which the first event of Comet has to come: past it something on the way buffers, says the protocol.
+const FIRST_EVENT: Duration = Duration::from_secs(2);
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a poll is held: long enough to tell holding from answering at once.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// The event that a session begins with.
+const OPEN: &str = "event: open";
+const CLOSE: &str = "Connection: close\r\n";
+
+/// The server, and how to speak to it.
+struct Server {
+    address: SocketAddr,
+    mount: Target,
+    /// `{mount}/session`.
+    session: Target,
+}
+
+pub(super) fn examine(target: &Target) -> Result<Vec<Finding>, Error> {
+    if target.protocol() == Protocol::Raw {
+        return Err(Error::Plan { problem: "a tcp:// server knows no transports: use http:// or ws://".to_owned() });
+    }
+    let address = target.resolve()?;
+    let session = target.below(Protocol::Http, "session");
+    let server = Server { address, mount: target.clone(), session };
+    let websocket = server.websocket()?;
+    // A server that is somebody else's has no sessions, and is right not to.
+    Ok(vec![
+        websocket,
+        server.session_websocket()?,
+        server.comet()?,
+        server.long_polling()?,
+        server.polling()?,
+        server.post()?,
+    ])
+}
+
+impl Server {
+    /// At the address itself, and where there is none at `{mount}/echo`, Bowline's own.
+    fn websocket(&self) -> Result<Finding, Error> {
+        let given = self.upgrade(&self.mount, false)?;
+        if given.is_well() {
+            return Ok(given);
+        }
+        let echo = self.upgrade(&self.mount.below(Protocol::WebSocket, "echo"), false)?;
+        Ok(if echo.is_well() { echo } else { given })
+    }
+
+    fn session_websocket(&self) -> Result<Finding, Error> {
+        self.upgrade(&self.session, true)
+    }
+
+    fn upgrade(&self, target: &Target, session: bool) -> Result<Finding, Error> {
+        let handshake = Handshake::with(target, None, session);
+        let until = if session { Until::Body(OPEN) } else { Until::Head };
+        let answer = ask(self.address, &handshake.request, until, TIMEOUT)?;
+        let name = if session { "websocket" } else { "raw websocket" };
+        let head = handshake_head(&answer);
+        let verified = handshake.answer(&head);
+        let is_open = matches!(verified, Ok(Some(_))) && (!session || answer.has(OPEN));
+        if !is_open && answer.status == 101 {
+            let problem = verified.err().map_or("no session began".to_owned(), |error| error.to_string());
+            return Ok(Finding::new(name, answer.describe()).unless(false, problem, DEPLOYMENT));
+        }
+        let found = if is_open { format!("at {target}") } else { answer.describe() };
+        let (problem, remedy) = why_no_upgrade(&answer, target);
+        Ok(Finding::new(name, found).unless(is_open, problem, remedy))
+    }
+
+    fn comet(&self) -> Result<Finding, Error> {
+        let accept = "Accept: text/event-stream\r\n";
+        let answer = ask(self.address, &self.get("", "new", accept), Until::Body(OPEN), FIRST_EVENT)?;
+        self.end(&answer)?;
+        let is_open = answer.status == 200 && answer.has(OPEN);
+        let found = match is_open {
+            true => format!("first event after {} ms", answer.took.as_millis()),
+            false if answer.status == 200 => "a head, and no event within 2 s".to_owned(),
+            false => answer.describe(),
+        };
+        // Whoever buffers a whole answer keeps its head as well.
+        let (problem, remedy) = if matches!(answer.status, 0 | 200) && !answer.ended {
+            (
+                "something on the way holds the answer until its end",
+                "nginx: proxy_buffering off; (other gateways: no response buffering)",
+            )
+        } else {
+            why_no_session(&answer)
+        };
+        Ok(Finding::new("comet", found).unless(is_open, problem, remedy))
+    }
+
+    /// Opens, and polls once more, which is to be held.
+    fn long_polling(&self) -> Result<Finding, Error> {
+        let name = "long polling";
+        let opened = self.open(&format!("?wait={}", WAIT.as_secs()))?;
+        let Some(secret) = secret(&opened) else { return Ok(refused(name, &opened)) };
+        let query = format!("?wait={}", WAIT.as_secs());
+        let held = ask(
+            self.address,
+            &self.get(&query, &secret, &format!("Bowline-Cursor: 0\r\n{CLOSE}")),
+            Until::End,
+            TIMEOUT,
+        )?;
+        self.end(&opened)?;
+        let found = format!("{} after {:.1} s", held.describe(), held.took.as_secs_f64());
+        // A little less, for the server's clock begins later.
+        let is_held = held.status == 204 && held.took >= WAIT.mul_f64(0.9);
+        Ok(Finding::new(name, found).unless(
+            is_held,
+            "a poll was to be held for 1 s, and then answered 204",
+            "nginx: proxy_read_timeout 75s; bowline serve: --max-poll-wait 25s",
+        ))
+    }
+
+    fn polling(&self) -> Result<Finding, Error> {
+        let name = "polling";
+        let opened = self.open("")?;
+        let Some(_) = secret(&opened) else { return Ok(refused(name, &opened)) };
+        self.end(&opened)?;
+        Ok(Finding::new(name, format!("answered after {} ms", opened.took.as_millis())))
+    }
+
+    fn post(&self) -> Result<Finding, Error> {
+        let name = "post";
+        let opened = self.open("")?;
+        let Some(secret) = secret(&opened) else { return Ok(refused(name, &opened)) };
+        let body = "id: 1\ndata: doctor\n\n";
+        let more = format!("Content-Type: text/event-stream\r\nContent-Length: {}\r\n{CLOSE}", body.len());
+        let request = [self.request("POST", "", &secret, &more), body.as_bytes().to_vec()].concat();
+        let answer = ask(self.address, &request, Until::End, TIMEOUT)?;
+        self.end(&opened)?;
+        if answer.status == 200 && answer.has("event: ack") {
+            return Ok(Finding::new(name, format!("acknowledged after {} ms", answer.took.as_millis())));
+        }
+        let (problem, remedy) = match answer.status {
+            405 => {
+                ("something on the way lets no POST pass", "allow GET, POST and DELETE for the address in the gateway")
+            }
+            413 => ("something on the way bounds bodies below ours", "nginx: client_max_body_size 2m;"),
+            _ => why_no_session(&answer),
+        };
+        Ok(Finding::new(name, answer.describe()).unless(false, problem, remedy))
+    }
+
+    /// A session by a poll that is answered at once.
+    fn open(&self, query: &str) -> Result<Answer, Error> {
+        ask(self.address, &self.get(query, "new", CLOSE), Until::End, TIMEOUT)
+    }
+
+    /// Ends the session of an answer, if there is one.
+    fn end(&self, opened: &Answer) -> Result<(), Error> {
+        let Some(secret) = secret(opened) else { return Ok(()) };
+        ask(self.address, &self.request("DELETE", "", &secret, CLOSE), Until::Head, TIMEOUT).map(drop)
+    }
+
+    fn get(&self, query: &str, session: &str, more: &str) -> Vec<u8> {
+        self.request("GET", query, session, more)
+    }
+
+    fn request(&self, method: &str, query: &str, session: &str, more: &str) -> Vec<u8> {
+        let (path, host) = (self.session.path(), self.session.authority());
+        let head =
+            format!("{method} {path}{query} HTTP/1.1\r\nHost: {host}\r\nBowline-Session: {session}\r\n{more}\r\n");
+        head.into_bytes()
+    }
+}
+
+const DEPLOYMENT: &str = "see that the address is the mount of a Bowline server: {URL}/session is asked";
+
+/// The head as it came, for the handshake to judge.
+fn handshake_head(answer: &Answer) -> Vec<u8> {
+    let lines = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+    let status = answer.status;
+    format!("HTTP/1.1 {status} \r\n{}\r\n", lines.collect::<String>()).into_bytes()
+}
+
+/// The secret in the first event of an answer.
+fn secret(answer: &Answer) -> Option<String> {
+    let text = String::from_utf8_lossy(&answer.body);
+    let (_, rest) = text.split_once(OPEN)?;
+    let (_, rest) = rest.split_once("\"session\":\"")?;
+    rest.split_once('"').map(|(secret, _)| secret.to_owned())
+}
+
+fn refused(name: &'static str, answer: &Answer) -> Finding {
+    let (problem, remedy) = why_no_session(answer);
+    Finding::new(name, answer.describe()).unless(false, problem, remedy)
+}
+
+fn why_no_session(answer: &Answer) -> (&'static str, &'static str) {
+    match answer.status {
+        0 if answer.ended => ("something ends the connection", "look into the logs of what is in front of the server"),
+        0 => (
+            "something on the way holds requests or answers",
+            "nginx: proxy_buffering off; proxy_request_buffering off;",
+        ),
+        200 => ("it is answered by something else, or without what a session begins with", DEPLOYMENT),
+        400 => ("the header Bowline-Session doesn't arrive", "let the gateway pass the headers Bowline-*"),
+        401 => ("it wants to know who asks", "measure a mount without authentication"),
+        403 => (
+            "the server, or something in front, doesn't allow it",
+            "bowline serve: --allow-origin, or the gateway's rules",
+        ),
+        404 => ("there are no sessions at this address", DEPLOYMENT),
+        421 => ("the server doesn't go by this name", "bowline serve: --host NAME"),
+        429 | 503 => {
+            ("the server is full", "bowline serve: --max-sessions, --max-connections, --max-connections-per-ip")
+        }
+        502 | 504 => ("a gateway doesn't reach the server", "start the server, and point the gateway at it"),
+        _ => ("that is not how a session begins", DEPLOYMENT),
+    }
+}
+
+fn why_no_upgrade(answer: &Answer, target: &Target) -> (String, String) {
+    let upgrade = "nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";";
+    let (problem, remedy) = match answer.status {
+        0 if !answer.ended => ("something on the way swallows the upgrade", upgrade),
+        // The server never saw `Upgrade`, or has a page there.
+        200 | 400 | 426 => ("the upgrade doesn't reach a WebSocket", upgrade),
+        404 => return (format!("there is no WebSocket at {target}"), "give the address of one".to_owned()),
+        _ => why_no_session(answer),
+    };
+    (problem.to_owned(), remedy.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! A document for people at a terminal.
+
+use super::Grid;
+use crate::{Cell, Document, Entry, FIGURES, Figure, Table, figures::number};
+
+/// Widest block of columns, in characters; the cells beyond stand below.
+const MAX_WIDTH: usize = 120;
+
+/// The document as aligned text: what was run, a row for each figure that a run has and a column for each cell, medians and
+/// ranges where there were several runs; tables; and, last, the verdict with what was wrong.
+#[must_use]
+pub fn summary(document: &Document) -> String {
+    let mut text = String::new();
+    if let Some(about) = about(document) {
+        text.push_str(&format!("{about}\n\n"));
+    }
+    if let Some(calibration) = &document.calibration {
+        text.push_str(&format!("{calibration}\n"));
+    }
+    for cells in blocks(&document.cells) {
+        text.push_str(&figures(cells).text());
+        text.push('\n');
+    }
+    for table in &document.tables {
+        text.push_str(&of_table(table));
+        text.push('\n');
+    }
+    for fault in faults(document) {
+        text.push_str(&format!("{fault}\n"));
+    }
+    text.push_str(&format!("verdict: {}\n", document.verdict));
+    text
+}
+
+/// What was run, where all cells say the same of it.
+pub(crate) fn about(document: &Document) -> Option<String> {
+    let mut all = document.runs().map(|(_, run)| run.about());
+    let first = all.next()?;
+    let runs = document.cells.iter().map(|cell| cell.runs.len()).max().filter(|runs| *runs > 1);
+    let runs = runs.map(|runs| format!(", medians of {runs} runs [range]")).unwrap_or_default();
+    Some(if all.all(|about| about == first) { first + &runs } else { format!("{}{runs}", document.scenario) })
+}
+
+/// What was wrong, a line for each run that wasn't fine.
+pub(crate) fn faults(document: &Document) -> Vec<String> {
+    let mut lines = Vec::new();
+    for cell in &document.cells {
+        for (index, run) in cell.runs.iter().enumerate() {
+            if let Some(fault) = run.fault() {
+                lines.push(format!("{}, run {}: {fault}", cell.name, index + 1));
+            }
+        }
+    }
+    lines
+}
+
+/// The figures that any of the cells has, but for counts of faults that are all 0.
+pub(crate) fn shown(cells: &[Cell]) -> impl Iterator<Item = &'static Figure> {
+    FIGURES.iter().filter(|figure| {
+        let spreads = || cells.iter().filter_map(|cell| figure.over(&cell.runs));
+        if figure.is_fault() { spreads().any(|spread| spread.most > 0.0) } else { spreads().next().is_some() }
+    })
+}
+
+/// The name of a row.
+pub(crate) fn label(figure: &Figure) -> String {
+    if figure.unit.is_empty() { figure.title.into() } else { format!("{} ({})", figure.title, figure.unit) }
+}
+
+fn figures(cells: &[Cell]) -> Grid {
+    let mut grid = Grid::default();
+    if cells.len() > 1 {
+        grid.row(std::iter::once(String::new()).chain(cells.iter().map(|cell| cell.name.clone())));
+    }
+    for figure in shown(cells) {
+        let entry = |cell: &Cell| figure.over(&cell.runs).map_or_else(|| "–".into(), |spread| spread.to_string());
+        grid.row(std::iter::once(label(figure)).chain(cells.iter().map(entry)));
+    }
+    if cells.len() > 1 {
+        let verdicts = cells.iter().map(|cell| cell.verdict().name().to_owned());
+        grid.row(std::iter::once("verdict".into()).chain(verdicts));
+    }
+    grid
+}
+
+/// Cells side by side, as many as there is room for.
+fn blocks(cells: &[Cell]) -> Vec<&[Cell]> {
+    let (mut blocks, mut rest) = (Vec::new(), cells);
+    while !rest.is_empty() {
+        let fits =
+            |count: &usize| figures(&rest[..*count]).text().lines().all(|line| line.chars().count() <= MAX_WIDTH);
+        let count = (2..=rest.len()).take_while(fits).last().unwrap_or(1);
+        let (block, others) = rest.split_at(count);
+        blocks.push(block);
+        rest = others;
+    }
+    blocks
+}
+
+fn of_table(table: &Table) -> String {
+    let mut grid = Grid::default();
+    grid.row(table.columns.iter().cloned());
+    for row in &table.rows {
+        grid.row(row.iter().map(entry));
+    }
+    let source = table.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
+    let notes: String = table.notes.iter().map(|note| format!("{note}\n")).collect();
+    format!("{}{source}\n{}{notes}", table.title, grid.text())
+}
+
+/// An entry of a table, for people.
+pub(crate) fn entry(entry: &Entry) -> String {
+    match entry {
+        Entry::Number(value) => number(*value),
+        Entry::Text(text) => text.clone(),
+        Entry::None => "–".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn one_run_is_a_figure_a_line() {
+        let text = summary(&samples::echo());
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "echo to ws://127.0.0.1:9001/: 125 B × 64 connections × 1 in flight");
+        assert_eq!(lines[2], "rate (/s)                  123,457");
+        assert_eq!(lines[3], "per CPU second (/s)        250,000");
+        assert_eq!(lines[4], "server CPU per 1,000 (ms)        4");
+        assert_eq!(*lines.last().unwrap(), "verdict: fine");
+        assert!(!text.contains("duplicate") && !text.contains('['), "{text}");
+    }
+
+    #[test]
+    fn cells_stand_side_by_side_with_medians_and_ranges() {
+        let text = summary(&samples::compared());
+        let head = text.lines().find(|line| line.contains("comet")).unwrap();
+        assert!(head.contains("websocket") && head.contains("long-polling"), "{head}");
+        let rate = text.lines().find(|line| line.starts_with("rate (/s)")).unwrap();
+        assert!(rate.contains("1,010 [1,000–1,020]") && rate.chars().count() <= MAX_WIDTH, "{rate}");
+        assert_eq!(text.lines().last().unwrap(), "verdict: faulty: answers were missing or wrong");
+        assert!(text.contains("polling, run 3: faulty: "), "{text}");
+        assert!(text.contains("duplicate"), "{text}");
+    }
+
+    #[test]
+    fn many_cells_stand_in_blocks() {
+        let mut document = samples::compared();
+        let cells = document.cells.clone();
+        for (index, cell) in cells.iter().cycle().take(20).enumerate() {
+            document.cells.push(Cell { name: format!("{} {index}", cell.name), ..cell.clone() });
+        }
+        assert_eq!(blocks(&document.cells).iter().map(|block| block.len()).sum::<usize>(), document.cells.len());
+        let fits = |block: &&[Cell]| figures(block).text().lines().all(|line| line.chars().count() <= MAX_WIDTH);
+        assert!(blocks(&document.cells).iter().all(fits));
+    }
+
+    #[test]
+    fn tables_have_their_notes() {
+        let text = summary(&samples::with_tables());
+        assert!(text.contains("Transit (RFC 6202, 2.2)"), "{text}");
+        assert!(text.contains("delay (ms)  model (ms)  measured (ms)"), "{text}");
+        assert!(text.contains("25                  75           75.5"), "{text}");
+        assert!(text.contains("A note."), "{text}");
+    }
+}

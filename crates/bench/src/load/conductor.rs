@@ -1,0 +1,265 @@
+//! Has the parts of a load begin and end together, looks at the server meanwhile, and puts their reports together.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use super::part::stretches;
+use super::schedule::Schedule;
+use super::server::Server;
+use super::slice::Slice;
+use super::words::{Order, PartReport, Said, Stretched, Word};
+use super::workers::{self, Worker};
+use crate::process::monotonic_nanoseconds;
+use crate::report::CLIENT_BOUND;
+use crate::{
+    ClientUse, Counts, Distribution, Error, Event, LoadPlan, LoadReport, Progress, Reconciled, SCHEMA_VERSION, Stretch,
+    Verdict,
+};
+
+/// From when all are ready to when the first message is due, so that all know it by then.
+const LEAD: u64 = 50_000_000;
+
+/// Runs a load.
+pub(crate) fn run(plan: &LoadPlan, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<LoadReport, Error> {
+    plan.check()?;
+    // What can't be scheduled is better known before anything is opened.
+    Schedule::new(plan, 0)?;
+    let slices = Slice::split(plan, workers::count(plan)?);
+    let server = Server::new(plan.server_pid, plan.target.resolve()?)?;
+    let (said, words) = channel();
+    let one = slices.len() == 1;
+    let parts = slices.into_iter().enumerate().map(|(index, slice)| {
+        let said = said.clone();
+        if one { Worker::thread(index, slice, said) } else { Worker::process(index, &slice, said) }
+    });
+    let parts = parts.collect::<Result<Vec<_>, Error>>()?;
+    drop(said);
+    let mut conductor = Conductor {
+        standings: parts.iter().map(|_| Standing::default()).collect(),
+        parts,
+        words,
+        tell: &mut tell,
+        server,
+        marks: VecDeque::new(),
+        stretches: Vec::new(),
+        is_broken_off: false,
+    };
+    let began = Instant::now();
+    conductor.wait_until(|standing| standing.is_ready)?;
+    let opening_seconds = began.elapsed().as_secs_f64();
+    conductor.start(plan)?;
+    conductor.wait_until(|standing| standing.report.is_some())?;
+    Ok(conductor.report(plan, opening_seconds))
+}
+
+struct Conductor<'a> {
+    parts: Vec<Worker>,
+    words: Receiver<Said>,
+    tell: &'a mut dyn FnMut(&Event) -> ControlFlow<()>,
+    standings: Vec<Standing>,
+    server: Server,
+    /// When to look at the server next: when measuring begins, at the end of each stretch.
+    marks: VecDeque<u64>,
+    stretches: Vec<Stretched>,
+    is_broken_off: bool,
+}
+
+/// What is known of a part.
+#[derive(Default)]
+struct Standing {
+    progress: Option<Progress>,
+    is_ready: bool,
+    /// Stretches that it has told of.
+    stretches: usize,
+    report: Option<PartReport>,
+}
+
+impl Conductor<'_> {
+    /// Gives all parts the time from which messages are due.
+    fn start(&mut self, plan: &LoadPlan) -> Result<(), Error> {
+        if self.is_broken_off {
+            return Ok(());
+        }
+        let at = monotonic_nanoseconds() + LEAD;
+        let window = Schedule::new(plan, at)?.window();
+        self.marks.push_back(window.start);
+        self.marks.extend(stretches(&window));
+        self.marks.push_back(window.end);
+        self.give(Order::Start(at));
+        Ok(())
+    }
+
+    fn give(&mut self, order: Order) {
+        self.parts.iter_mut().for_each(|part| part.give(order));
+    }
+
+    /// Listens to all parts until each is so far; a break takes those that never got there to their end.
+    fn wait_until(&mut self, so_far: fn(&Standing) -> bool) -> Result<(), Error> {
+        while !self.standings.iter().all(|standing| so_far(standing) || standing.report.is_some()) {
+            let now = monotonic_nanoseconds();
+            let wait = match self.marks.front() {
+                Some(&mark) if mark <= now => {
+                    self.marks.pop_front();
+                    if self.marks.is_empty() {
+                        self.server.end()?;
+                    } else {
+                        self.server.look()?;
+                    }
+                    continue;
+                }
+                Some(mark) => Duration::from_nanos(mark - now),
+                None => Duration::MAX,
+            };
+            match self.words.recv_timeout(wait.min(Duration::from_secs(3_600))) {
+                Ok((index, word)) => self.hear(index, word)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::Worker { problem: "it ended without a report".into() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, index: usize, word: Result<Word, Error>) -> Result<(), Error> {
+        let Some(standing) = self.standings.get_mut(index) else { return Ok(()) };
+        match word {
+            // Its process has ended, as it should.
+            Err(_) if standing.report.is_some() => {}
+            Err(error) => return Err(error),
+            Ok(Word::Failed(problem)) => return Err(Error::Worker { problem }),
+            Ok(Word::Ready) => standing.is_ready = true,
+            Ok(Word::Published(count)) => self.give(Order::Published(count)),
+            Ok(Word::Done(report)) => standing.report = Some(*report),
+            Ok(Word::Stretch(stretched)) => {
+                let number = standing.stretches;
+                standing.stretches += 1;
+                match self.stretches.get_mut(number) {
+                    Some(stretch) => stretch.add(&stretched),
+                    None => self.stretches.push(stretched),
+                }
+            }
+            Ok(Word::Progress(progress)) => {
+                standing.progress = Some(progress);
+                if index == 0 {
+                    self.tell()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells how all stand, and ends the measuring where that is asked for.
+    fn tell(&mut self) -> Result<(), Error> {
+        let progresses = self.standings.iter().filter_map(|standing| standing.progress);
+        let Some(progress) = progresses.reduce(together) else { return Ok(()) };
+        if (self.tell)(&Event::Progress(progress)).is_break() && !self.is_broken_off {
+            self.is_broken_off = true;
+            self.give(Order::Break(monotonic_nanoseconds()));
+            if !std::mem::take(&mut self.marks).is_empty() {
+                self.server.end()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn report(self, plan: &LoadPlan, opening_seconds: f64) -> LoadReport {
+        let mut over_time = over_time(&self.stretches);
+        self.server.describe(&mut over_time);
+        let mut report = LoadReport {
+            schema: SCHEMA_VERSION,
+            plan: plan.clone(),
+            processes: self.parts.len(),
+            opening_seconds,
+            seconds: 0.0,
+            sent: 0,
+            deliveries: 0,
+            latency: Distribution::default(),
+            uncorrected: Distribution::default(),
+            lag: Distribution::default(),
+            over_time,
+            counts: Counts::default(),
+            counts_in_all: Counts::default(),
+            server: None,
+            resident_before: self.server.resident_before,
+            sockets: self.server.sockets,
+            client: ClientUse { cpu_seconds: 0.0, share: 0.0 },
+            reconciled: Reconciled::default(),
+            interrupted: self.is_broken_off,
+            verdict: Verdict::Fine,
+        };
+        let mut is_behind = false;
+        for part in self.standings.iter().filter_map(|standing| standing.report.as_ref()) {
+            is_behind |= part.is_behind;
+            report.add(part);
+        }
+        report.server = self.server.usage(report.deliveries);
+        report.verdict = match &report {
+            report if report.reconciled.is_faulty() => Verdict::Faulty,
+            report if is_behind || report.client.share > CLIENT_BOUND => Verdict::ClientBound,
+            _ => Verdict::Fine,
+        };
+        report
+    }
+}
+
+impl LoadReport {
+    fn add(&mut self, part: &PartReport) {
+        self.seconds = self.seconds.max(part.seconds);
+        self.sent += part.sent;
+        self.deliveries += part.deliveries;
+        self.latency.add(&part.latency);
+        self.uncorrected.add(&part.uncorrected);
+        self.lag.add(&part.lag);
+        self.counts.add(&part.counts);
+        self.counts_in_all.add(&part.counts_in_all);
+        self.client.cpu_seconds += part.client.cpu_seconds;
+        self.client.share = self.client.share.max(part.client.share);
+        self.reconciled.add(&part.reconciled);
+    }
+}
+
+impl Stretched {
+    /// Adds another part's.
+    fn add(&mut self, other: &Self) {
+        self.seconds = self.seconds.max(other.seconds);
+        self.sent += other.sent;
+        self.deliveries += other.deliveries;
+        self.times.add(&other.times);
+    }
+}
+
+fn over_time(stretches: &[Stretched]) -> Vec<Stretch> {
+    let ends = stretches.iter().scan(0.0, |at, stretch| {
+        *at += stretch.seconds;
+        Some(*at)
+    });
+    let described = stretches.iter().zip(ends).map(|(stretch, at)| Stretch {
+        at,
+        seconds: stretch.seconds,
+        sent: stretch.sent,
+        deliveries: stretch.deliveries,
+        p50: stretch.times.at(0.5),
+        p99: stretch.times.at(0.99),
+        max: stretch.times.max(),
+        resident: None,
+        server_share: None,
+    });
+    described.collect()
+}
+
+/// How two parts stand: latency is that of the slower.
+fn together(one: Progress, other: Progress) -> Progress {
+    Progress {
+        clients: one.clients + other.clients,
+        sent: one.sent + other.sent,
+        deliveries: one.deliveries + other.deliveries,
+        rate: one.rate + other.rate,
+        p50: one.p50.max(other.p50),
+        p99: one.p99.max(other.p99),
+        faults: one.faults + other.faults,
+        ..one
+    }
+}

@@ -1,0 +1,156 @@
+//! Clients begin, a few at a time, and get into their rooms.
+
+use std::time::{Duration, Instant};
+
+use super::super::listeners::KNOCK;
+use super::super::schedule::nanoseconds;
+use super::super::speakers::Speakers;
+use super::super::wire::{Say, Wire, Wires};
+use super::super::words::Word;
+use super::Part;
+use crate::process::float;
+use crate::{Error, LoadPlan, Traffic, Transport};
+
+/// Clients that are opening at a time: below any backlog.
+const AT_A_TIME: usize = 100;
+/// How often the publisher knocks at rooms whose members are not told that they are in them.
+const KNOCKING: u64 = 100_000_000;
+
+impl Part<'_> {
+    /// Opens what publications go up by. Where there are no sessions, a bare WebSocket in each room has to do.
+    pub(super) fn open_publisher(&mut self) -> Result<(), Error> {
+        if self.slice.publishes {
+            let mut plan = self.plan().clone();
+            plan.transport = Transport::WebSocket;
+            let wires = Wires::new(&plan);
+            match self.open(1, f64::INFINITY, &|_, now| wires.open(0, None, now)) {
+                Err(Error::Client { .. }) if self.slice.is_bare() => self.open_lanes()?,
+                other => other?,
+            }
+        }
+        self.listeners.base = self.crowd.len();
+        Ok(())
+    }
+
+    fn open_lanes(&mut self) -> Result<(), Error> {
+        let slice = self.slice;
+        let (Speakers::Publisher(publisher), Traffic::Rooms { rooms, .. }) = (&mut self.speakers, slice.plan.traffic)
+        else {
+            return Ok(());
+        };
+        publisher.change_lanes(self.crowd.len());
+        let wires = Wires::new(&slice.plan);
+        self.open(rooms, slice.ramp(), &|room, now| wires.open(0, Some(&slice.name(room)), now))
+    }
+
+    pub(super) fn open_clients(&mut self) -> Result<(), Error> {
+        let slice = self.slice;
+        let wires = Wires::new(&slice.plan);
+        self.open(slice.clients, slice.ramp(), &|client, now| {
+            let room = slice.sources(client).first().filter(|_| slice.is_bare()).map(|&room| slice.name(room as usize));
+            wires.open(slice.first + client, room.as_deref(), now)
+        })
+    }
+
+    /// Opens connections, so many a second, until all are open.
+    fn open(&mut self, count: usize, ramp: f64, wire: &dyn Fn(usize, Instant) -> Box<dyn Wire>) -> Result<(), Error> {
+        let (began, before) = (self.now(), self.listeners.opened);
+        let mut patience = Patience::new(self.plan(), began);
+        let mut begun = 0;
+        while self.listeners.opened < before + count && self.broken_off.is_none() {
+            let now = self.crowd.clock.now();
+            let mut next = patience.ends(self.listeners.opened, now.nanoseconds, "connections to open")?;
+            while begun < count && begun + before < self.listeners.opened + AT_A_TIME {
+                let due = began.saturating_add(offset(begun, ramp));
+                if due > now.nanoseconds {
+                    next = next.min(due);
+                    break;
+                }
+                self.crowd.add(wire(begun, now.instant))?;
+                begun += 1;
+            }
+            self.turn(next)?;
+            self.join_fresh()?;
+        }
+        Ok(())
+    }
+
+    /// Has those that opened join their rooms.
+    fn join_fresh(&mut self) -> Result<(), Error> {
+        for index in std::mem::take(&mut self.listeners.fresh) {
+            let Some(member) = index.checked_sub(self.listeners.base) else { continue };
+            match self.plan().traffic {
+                Traffic::Echo => self.listeners.join(member),
+                Traffic::Rooms { .. } if self.slice.is_bare() => {}
+                Traffic::Rooms { .. } => {
+                    let mut name = String::new();
+                    for room in self.listeners.sources(member) {
+                        self.crowd.say(index, Say::Join(self.slice.write_name(room, &mut name)));
+                    }
+                    self.crowd.go_on(index)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until all are in their rooms, those of other parts too.
+    pub(super) fn wait_for_all(&mut self) -> Result<(), Error> {
+        let mut patience = Patience::new(self.plan(), self.now());
+        let (mut is_ready, mut knocked_at) = (false, 0);
+        while self.start.is_none() && self.broken_off.is_none() {
+            let now = self.now();
+            let mut next = u64::MAX;
+            if self.listeners.joined < self.slice.clients {
+                next = patience.ends(self.listeners.joined, now, "clients to be in their rooms")?;
+            } else if !is_ready {
+                is_ready = true;
+                (self.tell)(Word::Ready);
+            }
+            if let Speakers::Publisher(publisher) = &mut self.speakers
+                && self.slice.is_bare()
+            {
+                if now >= knocked_at + KNOCKING {
+                    publisher.knock(&mut self.crowd, KNOCK)?;
+                    knocked_at = now;
+                }
+                next = next.min(knocked_at + KNOCKING);
+            }
+            self.turn(next)?;
+            self.join_fresh()?;
+        }
+        Ok(())
+    }
+}
+
+/// How long opening may stand still.
+struct Patience {
+    length: Duration,
+    since: u64,
+    count: usize,
+}
+
+impl Patience {
+    fn new(plan: &LoadPlan, now: u64) -> Self {
+        // By polling the answer to a join may come an interval later.
+        let interval = if plan.transport == Transport::Polling { plan.poll_interval } else { Duration::ZERO };
+        Self { length: plan.open_timeout + interval, since: now, count: 0 }
+    }
+
+    /// When it ends unless `count` grows.
+    fn ends(&mut self, count: usize, now: u64, waiting_for: &'static str) -> Result<u64, Error> {
+        if count > self.count {
+            (self.count, self.since) = (count, now);
+        }
+        let ends = self.since.saturating_add(nanoseconds(self.length));
+        if now >= ends {
+            return Err(Error::Timeout { waiting_for, after: self.length });
+        }
+        Ok(ends)
+    }
+}
+
+/// When one of several is begun, from the first on.
+fn offset(index: usize, per_second: f64) -> u64 {
+    nanoseconds(Duration::try_from_secs_f64(float(index as u64) / per_second).unwrap_or(Duration::MAX))
+}

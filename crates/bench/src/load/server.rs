@@ -1,0 +1,73 @@
+//! What the server uses while it is measured.
+
+use std::net::SocketAddr;
+
+use super::sockets;
+use crate::process::{Meter, Sample, float, resident};
+use crate::{Error, ServerUse, SocketMemory, Stretch};
+
+/// Looks at the server, if its process is known.
+pub(super) struct Server {
+    address: SocketAddr,
+    pid: Option<u32>,
+    meter: Meter,
+    pub(super) resident_before: Option<u64>,
+    /// When measuring began, and when the last stretch did.
+    began: Option<(Sample, Sample)>,
+    /// Resident bytes and share of a core of each stretch.
+    stretches: Vec<(u64, f64)>,
+    end: Option<ServerUse>,
+    pub(super) sockets: Option<SocketMemory>,
+}
+
+impl Server {
+    pub(super) fn new(pid: Option<u32>, address: SocketAddr) -> Result<Self, Error> {
+        let resident_before =
+            pid.map(|pid| resident(pid).map_err(|source| Error::Server { pid, source })).transpose()?;
+        let meter = Meter::new(pid)?;
+        Ok(Self { address, pid, meter, resident_before, began: None, stretches: Vec::new(), end: None, sockets: None })
+    }
+
+    /// Measuring begins, or a stretch ends.
+    pub(super) fn look(&mut self) -> Result<(), Error> {
+        if self.pid.is_none() {
+            return Ok(());
+        }
+        let now = self.meter.sample()?;
+        if let Some((began, last)) = self.began.take() {
+            if let Some(server) = self.meter.usage(&last, 0)?.server {
+                self.stretches.push((server.resident, server.share));
+            }
+            self.began = Some((began, now));
+        } else {
+            self.began = Some((now.clone(), now));
+        }
+        Ok(())
+    }
+
+    /// Measuring ends, and a stretch with it.
+    pub(super) fn end(&mut self) -> Result<(), Error> {
+        self.sockets = sockets::memory(self.address);
+        if let Some((began, _)) = &self.began {
+            self.end = self.meter.usage(began, 0)?.server;
+            self.look()?;
+        }
+        Ok(())
+    }
+
+    /// What it used, where so many deliveries were measured.
+    pub(super) fn usage(&self, deliveries: u64) -> Option<ServerUse> {
+        self.end.map(|server| {
+            // A server that used no time at all served nothing; JSON has no infinity.
+            let per_cpu_second = if server.cpu_seconds > 0.0 { float(deliveries) / server.cpu_seconds } else { 0.0 };
+            ServerUse { per_cpu_second, ..server }
+        })
+    }
+
+    /// Adds what it used to stretches.
+    pub(super) fn describe(&self, stretches: &mut [Stretch]) {
+        for (stretch, &(resident, share)) in stretches.iter_mut().zip(&self.stretches) {
+            (stretch.resident, stretch.server_share) = (Some(resident), Some(share));
+        }
+    }
+}

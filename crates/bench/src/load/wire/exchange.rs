@@ -1,0 +1,115 @@
+//! One connection of HTTP: a request, its answer, and so on.
+
+use super::response::{Part, Response};
+use crate::Counts;
+
+/// A connection with at most one request at a time, made when there is one.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    is_connected: bool,
+    /// The connection has carried a request before. The server may end it, as it had enough of idling, while the next is on its way:
+    /// that one is sent again.
+    is_reused: bool,
+    /// The server ends the connection: the next request takes another.
+    is_last: bool,
+    /// Until it is answered.
+    request: Vec<u8>,
+    /// How many bytes of it are its head.
+    head: usize,
+    written: usize,
+    response: Response,
+    pub(super) counts: Counts,
+}
+
+impl Exchange {
+    pub(super) fn new() -> Self {
+        Self {
+            is_connected: false,
+            is_reused: false,
+            is_last: false,
+            request: Vec::new(),
+            head: 0,
+            written: 0,
+            response: Response::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Whether a request is not answered.
+    pub(super) const fn is_busy(&self) -> bool {
+        self.response.is_awaited()
+    }
+
+    /// Asks. `head` is how many bytes of the request are its head, `payload` how many of its body the application said.
+    pub(super) fn ask(&mut self, request: Vec<u8>, head: usize, payload: usize) {
+        self.counts.requests += 1;
+        self.counts.sent.headers += head as u64;
+        self.counts.sent.payload += payload as u64;
+        self.counts.sent.framing += (request.len() - head - payload) as u64;
+        (self.request, self.head, self.written) = (request, head, 0);
+        self.response.begin();
+    }
+
+    pub(super) const fn wants(&self) -> bool {
+        self.is_busy() && !self.is_connected
+    }
+
+    pub(super) const fn connected(&mut self) {
+        self.counts.connections += 1;
+        (self.is_connected, self.is_reused, self.is_last) = (true, false, false);
+    }
+
+    pub(super) fn ended(&mut self) -> Result<(), String> {
+        self.is_connected = false;
+        if !self.is_busy() {
+            return Ok(());
+        }
+        if !self.is_reused || self.response.has_begun() {
+            return Err("the server hung up before its answer was whole".into());
+        }
+        // What was written of it was written in vain.
+        let of_head = self.written.min(self.head);
+        self.counts.sent.headers += of_head as u64;
+        self.counts.sent.framing += (self.written - of_head) as u64;
+        self.counts.requests += u64::from(self.written > 0);
+        self.written = 0;
+        Ok(())
+    }
+
+    pub(super) fn output(&self) -> &[u8] {
+        if self.is_connected && !self.is_last { self.request.get(self.written..).unwrap_or_default() } else { &[] }
+    }
+
+    pub(super) const fn wrote(&mut self, count: usize) {
+        self.written += count;
+    }
+
+    /// Takes bytes, and hands on what they are of. `take` says how many bytes of a body are payload of deliveries, if there are any.
+    pub(super) fn receive(
+        &mut self,
+        bytes: &[u8],
+        mut take: impl FnMut(Part<'_>) -> Result<Option<usize>, String>,
+    ) -> Result<(), String> {
+        let Self { is_reused, is_last, request, written, response, counts, .. } = self;
+        // All is framing until it shows to be something else.
+        counts.received.framing += bytes.len() as u64;
+        let mut has_arrived = false;
+        let result = response.receive(bytes, |part| {
+            if let Part::Head(head) = &part {
+                counts.received.framing -= head.len as u64;
+                counts.received.headers += head.len as u64;
+                *is_last |= head.is_last;
+                (*request, *written) = (Vec::new(), 0);
+            }
+            *is_reused |= matches!(part, Part::End);
+            if let Some(delivered) = take(part)? {
+                counts.received.framing -= delivered as u64;
+                counts.received.payload += delivered as u64;
+                has_arrived = true;
+            }
+            Ok(())
+        });
+        counts.arrivals += u64::from(has_arrived);
+        result
+    }
+}

@@ -1,0 +1,153 @@
+//! Several workloads, several times each, in an order that favours none.
+
+mod cores;
+mod distance;
+mod local;
+mod order;
+#[cfg(test)]
+mod tests;
+
+use std::ops::ControlFlow;
+
+pub use self::local::{START_TIMEOUT, ServerCommand};
+
+pub(crate) use self::cores::Cores;
+use self::distance::Distance;
+use self::local::LocalServer;
+use self::order::order;
+use crate::plan::bounds;
+use crate::proxy::Faults;
+use crate::{At, Cell, Error, Event, Plan, Report, Transport, dial};
+
+/// Most rounds of a suite: 1,000.
+pub const MAX_ROUNDS: usize = 1_000;
+/// Most workloads of a suite: 10,000.
+pub const MAX_CELLS: usize = 10_000;
+
+/// Several workloads, several times each.
+///
+/// All workloads are run once before any is run again, and each round has an order of its own, drawn from the seed: what a
+/// machine does meanwhile then falls on all of them.
+#[derive(Debug, Clone)]
+pub struct Suite {
+    /// The workloads, up to [`MAX_CELLS`].
+    pub cells: Vec<SuiteCell>,
+    /// How often each is run, 1 to [`MAX_ROUNDS`].
+    pub rounds: usize,
+    /// Of the order: the same seed gives the same.
+    pub seed: u64,
+    /// Whose server it is.
+    pub server: ServerSource,
+}
+
+/// One workload of a suite.
+#[derive(Debug, Clone)]
+pub struct SuiteCell {
+    /// What it is called; errors begin with it.
+    pub name: String,
+    /// What carries it, where that is what cells differ in.
+    pub transport: Option<Transport>,
+    /// Its place on the axis that is swept.
+    pub at: Option<At>,
+    /// What to run.
+    pub plan: Plan,
+    /// What lies between the clients and the server; `None`, for nothing, in most.
+    pub proxy: Option<Faults>,
+}
+
+impl SuiteCell {
+    /// One with nothing between the clients and the server, on no axis.
+    #[must_use]
+    pub fn new(name: impl Into<String>, plan: Plan) -> Self {
+        Self { name: name.into(), transport: None, at: None, plan, proxy: None }
+    }
+}
+
+/// Whose server is measured.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum ServerSource {
+    /// One that runs: the plans' targets and process ids are as they are.
+    Given,
+    /// A process of its own for each run, so that none finds what another left behind. Its address takes the place of the
+    /// target's, its process id that of the plan's.
+    Own(ServerCommand),
+}
+
+impl Suite {
+    /// Runs all of it, and tells what happens meanwhile: [`Event::Begin`] before each run. [`ControlFlow::Break`] ends the run
+    /// under way, if it can end early, and the suite. Cells that were not begun are left out.
+    ///
+    /// # Errors
+    /// A suite out of its bounds; a server that doesn't start; and as [`run`](crate::run), with the name of the cell.
+    pub fn run(&self, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<Vec<Cell>, Error> {
+        bounds("number of rounds", self.rounds, 1, MAX_ROUNDS)?;
+        bounds("number of workloads", self.cells.len(), 1, MAX_CELLS)?;
+        if self.cells.iter().any(|cell| cell.proxy.is_some()) {
+            dial::raise();
+        }
+        let cores = match &self.server {
+            ServerSource::Own(command) if command.pin => Cores::take()?,
+            ServerSource::Own(_) | ServerSource::Given => Cores::all(),
+        };
+        let mut cells: Vec<Cell> = self.cells.iter().map(SuiteCell::empty).collect();
+        let order = order(self.cells.len(), self.rounds, self.seed);
+        for (number, &index) in order.iter().enumerate() {
+            let (Some(cell), Some(into)) = (self.cells.get(index), cells.get_mut(index)) else { continue };
+            let begin = Event::Begin { cell: cell.name.clone(), run: number + 1, of: order.len() };
+            if tell(&begin).is_break() {
+                break;
+            }
+            let mut is_broken = false;
+            let outcome = self.run_one(&cell.plan, cell.proxy.as_ref(), &cores, |event| {
+                let flow = tell(event);
+                is_broken |= flow.is_break();
+                flow
+            });
+            match outcome {
+                Ok(report) => into.runs.push(report),
+                // What was broken off before it had anything to report.
+                Err(_) if is_broken => break,
+                Err(source) => return Err(Error::Cell { name: cell.name.clone(), source: Box::new(source) }),
+            }
+            if is_broken {
+                break;
+            }
+        }
+        cells.retain(|cell| !cell.runs.is_empty());
+        Ok(cells)
+    }
+
+    /// One run, with a server and a proxy of its own as needed; both are gone when it returns.
+    fn run_one(
+        &self,
+        plan: &Plan,
+        proxy: Option<&Faults>,
+        cores: &Cores,
+        tell: impl FnMut(&Event) -> ControlFlow<()>,
+    ) -> Result<Report, Error> {
+        let mut plan = plan.clone();
+        let server = match &self.server {
+            ServerSource::Own(command) => Some(LocalServer::start(command, cores)?),
+            ServerSource::Given => None,
+        };
+        if let Some(server) = &server {
+            plan.set_address(server.address());
+            plan.set_server_pid(server.pid());
+        }
+        let distance = match proxy {
+            Some(faults) => Some(Distance::start(plan.target().resolve()?, faults.clone(), cores)?),
+            None => None,
+        };
+        if let Some(distance) = &distance {
+            plan.set_address(distance.address());
+        }
+        crate::run_telling(&plan, tell)
+    }
+}
+
+impl SuiteCell {
+    fn empty(&self) -> Cell {
+        Cell { name: self.name.clone(), transport: self.transport, at: self.at.clone(), runs: Vec::new() }
+    }
+}

@@ -1,0 +1,134 @@
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::IdlePlan;
+
+/// A plan that fails at once where no server speaks WebSocket.
+fn idle(target: &str) -> Plan {
+    let mut plan = IdlePlan::new(target.parse().unwrap());
+    (plan.connections, plan.settling, plan.messages) = (1, 0, 0);
+    (plan.hold, plan.open_timeout) = (Duration::ZERO, Duration::from_millis(200));
+    Plan::Idle(plan)
+}
+
+fn shell(script: &str) -> ServerCommand {
+    ServerCommand::new("/bin/sh", ["-c", script])
+}
+
+fn suite(server: ServerSource) -> Suite {
+    let cells = ["one", "two"].map(|name| SuiteCell::new(name, idle("tcp://127.0.0.1:0"))).into();
+    Suite { cells, rounds: 2, seed: 1, server }
+}
+
+fn is_alive(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
+
+/// A listener in this process, which the kernel accepts connections for, and a "server" that says it is there.
+fn pretend() -> (TcpListener, ServerCommand) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, shell(&format!("echo starting; echo listening on {address}; exec sleep 600")))
+}
+
+#[test]
+fn each_run_has_a_server_of_its_own_which_is_gone_afterwards() {
+    let (_listener, command) = pretend();
+    let mut begun = Vec::new();
+    let cells = suite(ServerSource::Own(command)).run(|event| {
+        if let Event::Begin { cell, run, of } = event {
+            begun.push((cell.clone(), *run, *of));
+        }
+        ControlFlow::Continue(())
+    });
+    let cells = cells.unwrap();
+    assert_eq!(begun.iter().map(|(_, run, of)| (*run, *of)).collect::<Vec<_>>(), [(1, 4), (2, 4), (3, 4), (4, 4)]);
+    assert_eq!(
+        cells.iter().map(|cell| (cell.name.as_str(), cell.runs.len())).collect::<Vec<_>>(),
+        [("one", 2), ("two", 2)]
+    );
+    let pids = cells.iter().flat_map(|cell| &cell.runs).map(|report| match report {
+        Report::Idle(report) => report.plan.server_pid.unwrap(),
+        other => panic!("{other}"),
+    });
+    let pids: std::collections::BTreeSet<u32> = pids.collect();
+    assert!(pids.len() == 4 && !pids.iter().any(|&pid| is_alive(pid)), "{pids:?}");
+}
+
+#[test]
+fn a_break_ends_with_what_there_is() {
+    let (_listener, command) = pretend();
+    let stop_at = |stop| {
+        let flow = move |event: &Event| match event {
+            Event::Begin { run, .. } if *run >= stop => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        suite(ServerSource::Own(command.clone())).run(flow).unwrap().iter().map(|cell| cell.runs.len()).sum::<usize>()
+    };
+    assert_eq!([1, 2, 4, 5].map(stop_at), [0, 1, 3, 4]);
+}
+
+#[test]
+fn errors_name_the_cell_and_leave_no_server() {
+    let pid_file = std::env::temp_dir().join(format!("bowline-suite-{}", std::process::id()));
+    // It says that it is where nobody is.
+    let command = shell(&format!("echo $$ > {}; echo listening on 127.0.0.1:1; exec sleep 600", pid_file.display()));
+    let error = suite(ServerSource::Own(command)).run(|_| ControlFlow::Continue(())).unwrap_err().to_string();
+    assert!(error.starts_with("one: ") || error.starts_with("two: "), "{error}");
+    assert!(error.contains("127.0.0.1:1: no server listens there"), "{error}");
+    let pid = fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();
+    fs::remove_file(&pid_file).unwrap();
+    assert!(!is_alive(pid));
+}
+
+#[test]
+fn a_server_that_does_not_start_says_why() {
+    let told = |command| match LocalServer::start(&command, &Cores::all()) {
+        Ok(server) => panic!("{server:?}"),
+        Err(error) => error.to_string(),
+    };
+    let error = told(shell("echo the disk is full >&2; exit 3"));
+    assert!(error.contains("/bin/sh") && error.contains("it ended") && error.contains("the disk is full"), "{error}");
+    let mut silent = shell("echo hello; exec sleep 600");
+    silent.start_timeout = Duration::from_millis(50);
+    let error = told(silent);
+    assert!(error.contains("within 0.1 s"), "{error}");
+    let error = told(ServerCommand::new("/nonexistent/server", [""; 0]));
+    assert!(error.contains("/nonexistent/server"), "{error}");
+}
+
+#[test]
+fn a_server_that_will_not_end_is_killed() {
+    let stubborn = "trap '' TERM; echo listening on 127.0.0.1:1; while :; do sleep 0.1; done";
+    let server = LocalServer::start(&shell(stubborn), &Cores::all()).unwrap();
+    let pid = server.pid();
+    assert!(is_alive(pid));
+    drop(server);
+    assert!(!is_alive(pid));
+}
+
+#[test]
+fn a_proxy_between_carries_the_connections() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut suite = suite(ServerSource::Given);
+    let target = format!("tcp://{}", listener.local_addr().unwrap());
+    suite.cells = vec![SuiteCell { proxy: Some(Faults::default()), ..SuiteCell::new("far", idle(&target)) }];
+    let cells = suite.run(|_| ControlFlow::Continue(())).unwrap();
+    let Some(Report::Idle(report)) = cells[0].runs.first() else { panic!("no report") };
+    assert_ne!(report.plan.target.to_string(), target);
+}
+
+#[test]
+fn bounds_hold_at_the_limit_and_not_past_it() {
+    let run = |rounds, cells: usize| {
+        let mut suite = suite(ServerSource::Given);
+        (suite.rounds, suite.cells) = (rounds, vec![SuiteCell::new("one", idle("tcp://127.0.0.1:0")); cells]);
+        // Nothing is begun.
+        suite.run(|_| ControlFlow::Break(())).is_ok()
+    };
+    assert!(run(1, 1) && run(MAX_ROUNDS, 1) && run(1, MAX_CELLS));
+    assert!(!run(0, 1) && !run(MAX_ROUNDS + 1, 1) && !run(1, 0) && !run(1, MAX_CELLS + 1));
+}

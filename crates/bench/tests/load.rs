@@ -1,0 +1,195 @@
+//! Loads against servers that do as a script says: what goes wrong once is found once.
+
+#[path = "support/room.rs"]
+mod room;
+mod support;
+
+use bowline_bench::{Error, LoadPlan, LoadReport, Plan, Report, Traffic, Transport, Verdict, run};
+use room::{honest, room};
+use std::net::{SocketAddr, TcpListener};
+use std::thread::sleep;
+use std::time::Duration;
+use support::{Frame, frame, tcp, websocket};
+
+/// The message of each connection that a script does something else with.
+const SPOILT: usize = 10;
+
+/// One client, a message each millisecond, for a quarter of a second.
+fn plan(address: SocketAddr) -> LoadPlan {
+    let mut plan = LoadPlan::new(format!("ws://{address}/").parse().expect("a URL"), Transport::Raw, Traffic::Echo);
+    (plan.clients, plan.rate, plan.warm_up) = (1, 1_000.0, Duration::ZERO);
+    plan.duration = Duration::from_millis(250);
+    plan.drain_timeout = Duration::from_millis(250);
+    plan
+}
+
+fn measure(plan: LoadPlan) -> LoadReport {
+    match run(&Plan::Load(plan)).expect("a report") {
+        Report::Load(report) => report,
+        other => panic!("{other}"),
+    }
+}
+
+/// Runs against a server that answers honestly, but for message number [`SPOILT`].
+fn spoilt(spoil: fn(Frame) -> Option<Vec<u8>>) -> LoadReport {
+    measure(plan(websocket("", move || {
+        move |number, frame: Frame| if number == SPOILT { spoil(frame) } else { Some(frame.echo()) }
+    })))
+}
+
+/// Missing, duplicate, reordered, wrong, closed.
+fn counts(report: &LoadReport) -> [u64; 5] {
+    let found = &report.reconciled;
+    [found.missing, found.duplicate, found.reordered, found.wrong, found.closed]
+}
+
+#[test]
+fn an_honest_server_has_no_faults() {
+    for (clients, size) in [(1, 48), (7, 125), (3, 70_000 / 2)] {
+        let mut plan = plan(websocket("", || |_, frame: Frame| Some(frame.echo())));
+        (plan.clients, plan.size) = (clients, size);
+        let report = measure(plan);
+        assert_eq!((counts(&report), report.reconciled.expected), ([0; 5], 250), "{report}");
+        assert_ne!(report.verdict, Verdict::Faulty);
+        assert_eq!((report.latency.count(), report.uncorrected.count(), report.lag.count()), (250, 250, 250));
+        assert!(report.latency.min() >= report.uncorrected.min() && report.deliveries > 0, "{report:?}");
+        let all = report.counts_in_all;
+        assert_eq!([all.sent.payload, all.received.payload], [250 * size as u64; 2]);
+        assert_eq!((all.connections, all.requests), (clients as u64, clients as u64));
+    }
+}
+
+#[test]
+fn a_dropped_message_is_missing() {
+    let report = spoilt(|_| Some(Vec::new()));
+    assert_eq!((counts(&report), report.verdict), ([1, 0, 0, 0, 0], Verdict::Faulty), "{report}");
+    assert_eq!((report.latency.count(), report.reconciled.clients), (249, 1), "{report}");
+}
+
+#[test]
+fn a_doubled_message_is_a_duplicate() {
+    let report = spoilt(|frame| Some([frame.echo(), frame.echo()].concat()));
+    assert_eq!((counts(&report), report.verdict), ([0, 1, 0, 0, 0], Verdict::Faulty), "{report}");
+    assert_eq!(report.latency.count(), 250, "what came again is no latency");
+}
+
+#[test]
+fn two_messages_that_change_places_are_one_reordered() {
+    let report = measure(plan(websocket("", || {
+        let mut held = Vec::new();
+        move |number, frame: Frame| {
+            if number == SPOILT {
+                held = frame.echo();
+                return Some(Vec::new());
+            }
+            Some([frame.echo(), std::mem::take(&mut held)].concat())
+        }
+    })));
+    assert_eq!((counts(&report), report.verdict), ([0, 0, 1, 0, 0], Verdict::Faulty), "{report}");
+    assert_eq!(report.latency.count(), 250);
+}
+
+#[test]
+fn a_changed_message_is_wrong() {
+    let report = spoilt(|mut sent| {
+        sent.payload[50] ^= 1;
+        Some(sent.echo())
+    });
+    assert_eq!((counts(&report), report.verdict), ([0, 0, 0, 1, 0], Verdict::Faulty), "{report}");
+    // One whose parts make no sense is not the one that was sent, which is missing.
+    let report = spoilt(|mut sent| {
+        sent.payload[5] ^= 1;
+        Some(sent.echo())
+    });
+    assert_eq!(counts(&report), [1, 0, 0, 1, 0], "{report}");
+    assert_eq!(report.reconciled.first.as_deref(), Some("a message came that nobody sent"));
+}
+
+#[test]
+fn a_server_that_hangs_up_is_told() {
+    let report = spoilt(|_| None);
+    assert_eq!((counts(&report)[4], report.verdict), (1, Verdict::Faulty), "{report}");
+    let report = spoilt(|_| Some(frame(0x88, b"\x03\xf0too much")));
+    assert_eq!(report.reconciled.first.as_deref(), Some("the server closed with 1008 too much"));
+    assert_eq!(counts(&report)[1..], [0, 0, 0, 1], "{report}");
+}
+
+#[test]
+fn a_stall_shows_in_the_latency_from_when_messages_were_due() {
+    const STALL: Duration = Duration::from_millis(50);
+    let mut plan = plan(websocket("", || {
+        |number, frame: Frame| {
+            if number == 400 {
+                sleep(STALL);
+            }
+            Some(frame.echo())
+        }
+    }));
+    plan.duration = Duration::from_secs(1);
+    let report = measure(plan);
+    assert_eq!(counts(&report), [0; 5], "{report}");
+    assert!(report.latency.at(0.999) >= 45.0, "{}", report.latency.at(0.999));
+    // All that was due meanwhile waited: 50 of 1,000.
+    assert!(report.latency.at(0.96) >= 5.0, "{}", report.latency.at(0.96));
+}
+
+#[test]
+fn servers_that_are_none_are_errors() {
+    let error = |address| {
+        let mut plan = plan(address);
+        plan.open_timeout = Duration::from_millis(200);
+        run(&Plan::Load(plan)).expect_err("no report")
+    };
+    let unused = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it has an address");
+    let refusing = |head: &'static str| tcp(move |mut stream| support::refuse(&mut stream, head));
+    for (address, part) in [
+        (unused, "no server listens there"),
+        (refusing("HTTP/1.1 403 Forbidden\r\n\r\nno such origin"), "refused with status 403: no such origin"),
+        (refusing("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"), "refused the WebSocket with status 200"),
+        (refusing("SSH-2.0-OpenSSH_9\r\n"), "does not speak WebSocket"),
+        (refusing(""), "hung up"),
+    ] {
+        let text = error(address).to_string();
+        assert!(text.contains(part), "{text}");
+    }
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let timeout = error(silent.local_addr().expect("it has an address"));
+    assert!(matches!(timeout, Error::Timeout { waiting_for: "connections to open", .. }), "{timeout}");
+}
+
+/// Runs three subscribers of a broadcast server that knows no sessions, which does something else with one publication for the second.
+fn spoilt_for_one(spoil: fn(&[u8]) -> Option<Vec<u8>>) -> LoadReport {
+    let address = room(move |id| {
+        let mut numbered = 0;
+        match id {
+            2 => Box::new(move |_, publication| {
+                // What comes before the first is the knocking.
+                numbered += usize::from(!publication.ends_with(b"knock"));
+                if numbered == SPOILT { spoil(publication) } else { Some(publication.to_vec()) }
+            }),
+            _ => honest(),
+        }
+    });
+    let mut plan = plan(address);
+    (plan.traffic, plan.clients) = (Traffic::Rooms { rooms: 1, per_client: 1 }, 3);
+    measure(plan)
+}
+
+#[test]
+fn subscribers_of_any_broadcast_server_are_reconciled_each() {
+    type Spoil = fn(&[u8]) -> Option<Vec<u8>>;
+    let spoils: [(Spoil, [u64; 5]); 3] = [
+        (|publication| Some(publication.to_vec()), [0; 5]),
+        (|_| Some(Vec::new()), [1, 0, 0, 0, 0]),
+        (|publication| Some([publication, publication].concat()), [0, 1, 0, 0, 0]),
+    ];
+    for (spoil, found) in spoils {
+        let report = spoilt_for_one(spoil);
+        assert_eq!((counts(&report), report.reconciled.expected), (found, 750), "{report}");
+        assert_eq!(report.reconciled.clients, u64::from(found != [0; 5]), "{report}");
+    }
+    let report = spoilt_for_one(|_| None);
+    assert_eq!((counts(&report)[4], report.reconciled.clients), (1, 1), "{report}");
+    // The two others have had all.
+    assert_eq!(report.reconciled.missing, 250 - (SPOILT as u64 - 1), "{report}");
+}
