@@ -34,15 +34,39 @@ pub(super) struct Clients {
     /// Ends with this.
     readers: JoinSet<()>,
     /// Broadcasts asked for so far.
-    broadcasts: u64,
+    asked: Heap,
 }
 
 struct Client {
     sender: Sender<TcpStream>,
-    /// Broadcasts that came to it.
-    came: Arc<AtomicU64>,
-    /// Broadcasts that were asked for before it was there, less what was lost to it.
-    before: u64,
+    came: Arc<Came>,
+    /// What was asked for when it began to count.
+    since: Heap,
+}
+
+/// Broadcasts: how many, and the sum of when they were sent, which tells a heap from another as large.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Heap {
+    count: u64,
+    sum: u64,
+}
+
+/// The broadcasts that came to a client since it began to count.
+#[derive(Debug, Default)]
+struct Came {
+    count: AtomicU64,
+    sum: AtomicU64,
+    /// Those before.
+    before: AtomicU64,
+}
+
+/// What is wrong with the broadcasts of all clients.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Wrong {
+    /// Those that didn't come, once for each client.
+    pub(super) lost: u64,
+    /// Those that came too often.
+    pub(super) doubled: u64,
 }
 
 impl Clients {
@@ -54,7 +78,7 @@ impl Clients {
             all: Vec::new(),
             answers,
             readers: JoinSet::new(),
-            broadcasts: 0,
+            asked: Heap::default(),
         })
     }
 
@@ -76,9 +100,9 @@ impl Clients {
         while let Some(opened) = opening.join_next().await {
             let opened = opened.map_err(|error| Error::io("open a connection")(error.into()))?;
             let (sender, receiver) = opened?.split();
-            let came = Arc::<AtomicU64>::default();
+            let came = Arc::<Came>::default();
             self.readers.spawn(read(receiver, Arc::clone(&came), Arc::clone(&self.padding), self.answers.clone()));
-            self.all.push(Client { sender, came, before: self.broadcasts });
+            self.all.push(Client { sender, came, since: self.asked });
         }
         Ok(())
     }
@@ -86,42 +110,54 @@ impl Clients {
     /// Asks for something.
     pub(super) async fn ask(&mut self, which: usize, ask: Ask) -> Result<(), String> {
         let Some(client) = self.all.get_mut(which) else { return Ok(()) };
-        self.broadcasts += u64::from(ask == Ask::Broadcast);
-        let text = protocol::ask(ask, monotonic_nanoseconds(), &self.padding);
+        let sent = monotonic_nanoseconds();
+        if ask == Ask::Broadcast {
+            self.asked = Heap { count: self.asked.count + 1, sum: self.asked.sum.wrapping_add(sent) };
+        }
+        let text = protocol::ask(ask, sent, &self.padding);
         client.sender.send(text).await.map_err(|error| format!("a client can't send: {error}"))
     }
 
     /// Broadcasts that came so far, to all of them.
     pub(super) fn deliveries(&self) -> u64 {
-        self.all.iter().map(|client| client.came.load(Relaxed)).sum()
+        self.all.iter().map(|client| client.came.before.load(Relaxed) + client.came.count.load(Relaxed)).sum()
     }
 
-    /// Broadcasts that have not come yet.
-    pub(super) fn missing(&self) -> u64 {
-        self.differences().map(|(due, came)| due.saturating_sub(came)).sum()
-    }
-
-    /// Broadcasts that came too often.
-    pub(super) fn excess(&self) -> u64 {
-        self.differences().map(|(due, came)| came.saturating_sub(due)).sum()
+    /// What is wrong, or has not come yet. One that is lost and one that is doubled show as both.
+    pub(super) fn wrong(&self) -> Wrong {
+        let mut wrong = Wrong::default();
+        for client in &self.all {
+            let Heap { count, sum } = client.since;
+            let due = Heap { count: self.asked.count - count, sum: self.asked.sum.wrapping_sub(sum) };
+            let came = Heap { count: client.came.count.load(Relaxed), sum: client.came.sum.load(Relaxed) };
+            let swapped = u64::from(due.count == came.count && due.sum != came.sum);
+            wrong.lost += due.count.saturating_sub(came.count) + swapped;
+            wrong.doubled += came.count.saturating_sub(due.count) + swapped;
+        }
+        wrong
     }
 
     /// Begins to count anew.
-    pub(super) fn reconcile(&mut self) {
+    pub(super) fn begin(&mut self) {
         for client in &mut self.all {
-            client.before = self.broadcasts.wrapping_sub(client.came.load(Relaxed));
+            client.came.before.fetch_add(client.came.count.swap(0, Relaxed), Relaxed);
+            client.came.sum.store(0, Relaxed);
+            client.since = self.asked;
         }
     }
+}
 
-    fn differences(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.all.iter().map(|client| (self.broadcasts.wrapping_sub(client.before), client.came.load(Relaxed)))
+impl Came {
+    fn add(&self, sent: u64) {
+        self.count.fetch_add(1, Relaxed);
+        self.sum.fetch_add(sent, Relaxed);
     }
 }
 
 /// Reads until the end.
 async fn read(
     mut receiver: Receiver<TcpStream>,
-    came: Arc<AtomicU64>,
+    came: Arc<Came>,
     padding: Arc<str>,
     answers: mpsc::UnboundedSender<Answer>,
 ) {
@@ -130,8 +166,8 @@ async fn read(
             Ok(Some(message)) => {
                 let text = message.as_text().unwrap_or_default();
                 match protocol::read(text, &padding) {
-                    Some((Kind::Broadcast, _)) => {
-                        came.fetch_add(1, Relaxed);
+                    Some((Kind::Broadcast, sent)) => {
+                        came.add(sent);
                         continue;
                     }
                     Some((Kind::Echo | Kind::Result, sent)) => {

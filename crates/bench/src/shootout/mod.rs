@@ -13,7 +13,7 @@ use tokio::{
     time::{interval, sleep, timeout},
 };
 
-use self::client::{Answer, Clients};
+use self::client::{Answer, Clients, Wrong};
 use crate::{
     Ask, Distribution, Error, Event, Faults, Phase, Progress, SCHEMA_VERSION, ShootoutEnd, ShootoutPlan,
     ShootoutReport, ShootoutStep, Verdict, dial,
@@ -194,11 +194,11 @@ impl<'a> Shootout<'a> {
             return;
         }
         let began = Instant::now();
-        while self.clients.missing() > 0 && began.elapsed() < self.plan.open_timeout {
+        while self.clients.wrong() != Wrong::default() && began.elapsed() < self.plan.open_timeout {
             sleep(LOOK).await;
         }
-        let (lost, doubled) = (self.clients.missing(), self.clients.excess());
-        self.clients.reconcile();
+        let Wrong { lost, doubled } = self.clients.wrong();
+        self.clients.begin();
         (self.faults.lost, self.faults.doubled) = (self.faults.lost + lost, self.faults.doubled + doubled);
         if lost + doubled > 0 {
             self.faults.note(|| format!("of the broadcasts of a step {lost} never came, and {doubled} came too often"));
