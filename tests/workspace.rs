@@ -64,6 +64,16 @@ fn what_is_locked_is_not_denied() {
     assert_eq!(floors, 2, "h2 and rustls");
 }
 
+/// The version of node's ws that Bowline is measured beside is the one that its clients and servers are tested with.
+#[test]
+fn one_version_of_ws() {
+    let named =
+        |package: &str| package.split_once("\"ws\": ").and_then(|(_, rest)| Some(rest.lines().next()?.to_owned()));
+    let tested = named(include_str!("package.json"));
+    assert!(tested.is_some());
+    assert_eq!(tested, named(include_str!("../benches/peers/node/package.json")), "benches/peers/node");
+}
+
 fn bytes(number: usize) -> String {
     match number {
         mebibytes if mebibytes % (1 << 20) == 0 => format!("{} MiB", mebibytes >> 20),

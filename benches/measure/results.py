@@ -10,7 +10,7 @@ def number(value):
         return f"{value / 1e6:.2f}M"
     if value >= 1e4:
         return f"{value / 1e3:.1f}k"
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 class Results:
@@ -70,7 +70,7 @@ class Results:
             words.append(f"client-bound in {bound} of {all_runs}")
         return "; ".join(words)
 
-    def table(self, cells, columns):
+    def table(self, cells, columns, base="baseline"):
         yield "| | " + " | ".join(columns) + " | target |"
         yield "|---|" + "---|" * (len(columns) + 1)
         for cell in cells:
@@ -78,7 +78,7 @@ class Results:
             for column in columns:
                 runs = self.runs(cell, column)
                 text = number(self.median(cell, column))
-                ratio = None if column == "baseline" else self.ratio(cell, column)
+                ratio = None if column == base else self.ratio(cell, column, base)
                 text += f" ({ratio:.2f})" if ratio else ""
                 text += f" [{number(min(runs))}–{number(max(runs))}]" if len(runs) > 1 else ""
                 shown.append(text)

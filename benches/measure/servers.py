@@ -2,11 +2,13 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+NODE = ROOT / "benches" / "peers" / "node"
 LOOPBACK = ["--listen", "127.0.0.1:0"]
 
 
@@ -30,6 +32,10 @@ def peer(name, scheme="ws"):
     return Server([name, *LOOPBACK], binary="peer", scheme=scheme)
 
 
+def node(name):
+    return Server([NODE / "peer.js", name, *LOOPBACK], binary="node")
+
+
 SERVERS = {
     "bowline": bowline("echo", "--max-message-size=16777216"),
     "bowline-deflate": bowline("echo", "--deflate"),
@@ -43,27 +49,46 @@ SERVERS = {
     "long-polling-idle": bowline("serve", path="/session", scheme="http", load=["--transport=long-polling"]),
     "bowline-serve-2": bowline("serve", path="/echo", threads=2),
     **{name: peer(name, "tcp") for name in ("raw-tokio", "raw-tokio-16k", "raw-tokio-256k", "raw-tokio-http", "raw-broadcast")},
-    **{name: peer(name) for name in ("tungstenite-4k", "tungstenite", "fastwebsockets", "tokio-websockets")},
-    **{f"{name}-broadcast": peer(f"{name}-broadcast") for name in ("tungstenite-4k", "fastwebsockets", "tokio-websockets")},
+    **{name: peer(name) for name in ("tungstenite-4k", "tungstenite", "fastwebsockets", "tokio-websockets", "axum")},
+    **{f"{name}-broadcast": peer(f"{name}-broadcast")
+       for name in ("tungstenite-4k", "fastwebsockets", "tokio-websockets", "axum")},
+    "node-ws": node("echo"),
+    "node-ws-broadcast": node("broadcast"),
     # Not a server: it reports by itself.
     "zlib-loop": Server([], binary="zlib-loop"),
 }
 
 
 class Binaries:
-    """Where the built programs are."""
+    """Where the built programs are, and how they are built."""
 
-    def __init__(self, bowline=None, load=None):
-        target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
-        self.paths = {name: target / name for name in ("peer", "zlib-loop")}
-        self.paths["bowline"] = Path(bowline) if bowline else target / "bowline"
+    def __init__(self, profile="release", bowline=None, load=None):
+        self.profile = profile
+        self.target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / ("debug" if profile == "dev" else profile)
+        self.paths = {name: self.target / name for name in ("peer", "zlib-loop")}
+        self.paths["bowline"] = Path(bowline) if bowline else self.target / "bowline"
+        self.paths["node"] = "node"
         self.load = shlex.split(load) if load else [str(self.paths["bowline"]), "bench"]
         self.packages = ["bowline-peers"] + ([] if bowline and load else ["bowline-cli"])
 
     def build(self):
         # Apart, so that neither is built with features that only the other asks for.
         for package in self.packages:
-            subprocess.run(["cargo", "build", "--quiet", "--release", "--package", package], cwd=ROOT, check=True)
+            subprocess.run(["cargo", "build", "--quiet", "--profile", self.profile, "--package", package], cwd=ROOT, check=True)
+
+
+def without_node():
+    """Installs what node's peer needs, as it is locked; the reason if this can't be."""
+    if not shutil.which("node"):
+        return "there is no node"
+    installed, locked = NODE / "node_modules" / ".package-lock.json", NODE / "package-lock.json"
+    if installed.exists() and installed.stat().st_mtime >= locked.stat().st_mtime:
+        return None
+    if not shutil.which("npm"):
+        return "there is no npm"
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=NODE, capture_output=True, text=True)
+    return None if done.returncode == 0 else f"`npm ci` failed: {(done.stderr.strip() or 'no output').splitlines()[0]}"
 
 
 def pinned(cores, command):

@@ -1,12 +1,13 @@
 """The parts that need cargo alone."""
 
+import os
 import re
 import subprocess
 import tomllib
 from pathlib import Path
 
 from . import tools
-from .part import ROOT, Part, Skip, rust_tests
+from .part import ROOT, Counts, Part, Skip, rust_tests
 
 # What changes what is compiled in the core: the default, everything, and the machine without any I/O.
 FEATURE_SETS = {
@@ -86,7 +87,24 @@ def served(built: Path, name: str) -> tuple[bool, str]:
 
 
 def benches(part: Part) -> None:
+    """Compiles the benchmarks, and lets the figures' command measure every peer once, for a moment: that they work is the check."""
     part.step("compile", ["cargo", "bench", "--workspace", "--all-features", "--no-run", "--profile", "dev"])
+    if (os.cpu_count() or 1) < 2:
+        raise Skip("peers: the figures need two cores")
+    for name, package in {"node": "nodejs", "npm": "npm"}.items():
+        try:
+            tools.program(name, package)
+        except Skip:
+            break  # The command does without node's peer, and says so.
+    if part.prepare("build", ["cargo", "build", "--workspace", "--all-features", "--bins"]):
+        moment = ["--rounds", "1", "--seconds", "0.2", "--warm-up", "0.1", "--profile", "dev", "--no-build"]
+        peers = ["benches/figures", "--peers", "--cells", "echo-16B-x64,fanout-64B-x1000", *moment]
+        part.step("peers", peers, count=figures)
+
+
+def figures(output: str, code: int | None) -> Counts:
+    """The figures' command is one check, and a peer that it went without is a skipped one."""
+    return int(code == 0), int(code != 0), len(re.findall(r"^skip - ", output, re.MULTILINE))
 
 
 def deny(part: Part) -> None:

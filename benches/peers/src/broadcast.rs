@@ -60,7 +60,7 @@ where
 }
 
 /// Sends a publication and all others that are there, with one flush.
-async fn send<S, M>(socket: &mut S, first: M, more: &mut Receiver<M>) -> Result<(), S::Error>
+pub(crate) async fn send<S, M>(socket: &mut S, first: M, more: &mut Receiver<M>) -> Result<(), S::Error>
 where
     S: Sink<M> + Unpin,
     M: Clone,

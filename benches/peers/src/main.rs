@@ -8,6 +8,7 @@
 //! the way its own documentation writes an echo server: receive, send. The broadcast servers are written for speed, as these
 //! crates have none. The first line on standard output is `listening on ADDR`.
 
+mod axum_app;
 mod broadcast;
 mod raw;
 mod raw_broadcast;
@@ -29,10 +30,12 @@ const NAMES: &[(&str, &str)] = &[
     ("tungstenite-4k", "tokio-tungstenite 0.30 with a read buffer of 4 KiB"),
     ("fastwebsockets", "fastwebsockets 0.10 on hyper, as in its examples"),
     ("tokio-websockets", "tokio-websockets 0.13 with ring for SHA-1"),
+    ("axum", "axum 0.8: a handler that upgrades, with its defaults"),
     ("raw-broadcast", "TCP: frames to all sockets, one after another: the baseline of `fanout`"),
     ("tungstenite-4k-broadcast", "tokio-tungstenite with a read buffer of 4 KiB, and a broadcast channel"),
     ("fastwebsockets-broadcast", "fastwebsockets, and a broadcast channel"),
     ("tokio-websockets-broadcast", "tokio-websockets, and a broadcast channel"),
+    ("axum-broadcast", "axum, a broadcast channel, and a task to send for each connection"),
 ];
 
 fn main() -> ExitCode {
@@ -77,6 +80,7 @@ fn run(name: &str, address: &str) -> Result<(), Box<dyn Error>> {
             "tungstenite-4k" => serve(listener, |stream| websocket::tungstenite(stream, Some(4096))).await,
             "fastwebsockets" => serve(listener, websocket::fastwebsockets).await,
             "tokio-websockets" => serve(listener, websocket::tokio_websockets).await,
+            "axum" => axum_app::serve(listener, axum_app::echo()).await,
             "raw-broadcast" => {
                 let room = raw_broadcast::Room::default();
                 serve(listener, move |stream| raw_broadcast::member(stream, room.clone())).await
@@ -84,6 +88,7 @@ fn run(name: &str, address: &str) -> Result<(), Box<dyn Error>> {
             "tungstenite-4k-broadcast" => serve_room(listener, broadcast::tungstenite).await,
             "fastwebsockets-broadcast" => serve_room(listener, broadcast::fastwebsockets).await,
             "tokio-websockets-broadcast" => serve_room(listener, broadcast::tokio_websockets).await,
+            "axum-broadcast" => axum_app::serve(listener, axum_app::broadcast()).await,
             _ => serve(listener, |stream| raw::echo(stream, 64 * 1024)).await,
         }
     });

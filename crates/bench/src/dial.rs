@@ -8,7 +8,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Connections from one source address: well below the 28,232 ports that Linux has for them by default.
-const PER_SOURCE: usize = 10_000;
+pub(crate) const PER_SOURCE: usize = 10_000;
 
 /// Source addresses before the first is used again.
 const SOURCES: usize = 250;
@@ -139,6 +139,11 @@ pub(crate) fn raise() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     // Where it fails, whoever needs more says so.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
+/// How many descriptors a process may have once its limit is raised as far as it may.
+pub(crate) fn most() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

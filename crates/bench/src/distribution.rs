@@ -1,5 +1,6 @@
 //! How long things took: one distribution for each thread, merged.
 
+use std::fmt;
 use std::time::Duration;
 
 use hdrhistogram::{
@@ -15,7 +16,7 @@ pub const MAX_TIME: Duration = Duration::from_secs(3_600);
 
 /// A distribution of times, exact to three digits (an HDR histogram of nanoseconds, up to [`MAX_TIME`]; longer counts as that).
 /// In JSON it is the histogram in its V2 form with deflate, base64: what the tools of `HdrHistogram` read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Distribution(Histogram<u64>);
 
 impl Default for Distribution {
@@ -79,9 +80,25 @@ impl Distribution {
         self.0.mean() / 1e6
     }
 
+    /// The share (0 to 1) that took a time at most; `None` where there are none.
+    #[must_use]
+    pub fn share_within(&self, time: Duration) -> Option<f64> {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let within = self.0.count_between(0, nanoseconds.min(self.0.high()));
+        (!self.is_empty()).then(|| float(within) / float(self.count()))
+    }
+
     /// The histogram, in nanoseconds.
     pub(crate) const fn histogram(&self) -> &Histogram<u64> {
         &self.0
+    }
+}
+
+impl fmt::Debug for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut all = f.debug_struct("Distribution");
+        all.field("count", &self.count()).field("p50", &self.at(0.5)).field("p99", &self.at(0.99));
+        all.field("max", &self.max()).finish_non_exhaustive()
     }
 }
 
@@ -129,6 +146,16 @@ mod tests {
         times.record(u64::MAX);
         assert_eq!(times.count(), 1);
         assert!(times.max() >= 3_599_000.0, "{}", times.max());
+    }
+
+    #[test]
+    fn the_share_within_a_time_counts_what_took_just_that() {
+        let mut times = Distribution::default();
+        assert_eq!(times.share_within(Duration::from_secs(1)), None);
+        [1, 2, 3, 4].iter().for_each(|seconds| times.record(seconds * 1_000_000_000));
+        let within = |seconds| times.share_within(Duration::from_secs(seconds));
+        assert_eq!([0, 1, 3, 4].map(within), [0.0, 0.25, 0.75, 1.0].map(Some));
+        assert_eq!(times.share_within(Duration::MAX), Some(1.0));
     }
 
     #[test]

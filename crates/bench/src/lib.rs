@@ -6,6 +6,7 @@
 //! | [`FanoutPlan`] | what does a message to many cost? | deliveries per second of server CPU |
 //! | [`IdlePlan`] | what does an open connection cost? | resident bytes, and CPU time a second, per connection |
 //! | [`ConnectPlan`] | what does a handshake cost? | handshakes per second of server CPU |
+//! | [`LoadPlan`] | how long does a message take, by any transport? | latency from when it was due; what was lost, doubled, reordered |
 //! | [`HoldPlan`] | how many can there be? | connections held, and when a publication reached all |
 //! | [`ResumePlan`] | what if carriers, or the server, are killed? | reconnect times; what was lost |
 //! | [`ChurnPlan`] | what does a client that comes and goes cost? | opening latency; server CPU and memory a client |
@@ -23,7 +24,7 @@
 //! ```
 //!
 //! # Method
-//! The load comes from the calling thread alone, which is to be pinned to another core than the server. It is a *closed*
+//! The load comes from one thread alone, which is to be pinned to another core than the server. But for a [`LoadPlan`] it is a *closed*
 //! loop: a connection keeps a fixed number of messages in flight and sends the next when an answer comes, so that the rate is
 //! what the server can do. Latency is measured for publications only; at fixed times ([`FanoutPlan::rate`]) it counts from
 //! when one was due. The server's CPU time is read from `/proc` (Linux) by process id; a figure by wall clock stands beside
@@ -31,6 +32,15 @@
 //! incoming bytes are two periodic strings, and an answer is checked by comparing what one read brought with its place in the
 //! string. Publications differ in their number only, and the string is the last few of them, shared by all subscribers.
 //! Whatever compares unequal is parsed, frame by frame, and judged: see [`Faults`].
+//!
+//! A [`LoadPlan`] is an *open* model: messages are due at fixed times, whatever becomes of those before them, and one that is late is sent
+//! at once. Latency counts from when a message was due, by `CLOCK_MONOTONIC` in its text, which several load processes share; beside it
+//! stands the latency from when it was sent. Each delivery is entered in a book, by client and source, so that at the end it is known
+//! of each client what is [missing, doubled or reordered](Reconciled). A program that lets a load have several processes
+//! calls [`worker`] when its arguments are `bench worker`.
+//!
+//! # Published tables
+//! [`TablePlan`] runs the workloads behind tables that others have published, and puts what is measured beside their figures.
 //!
 //! # Faults
 //! [`proxy`] is a proxy that does to connections what networks and gateways do, for tests.
@@ -67,6 +77,7 @@ mod idle;
 mod lane;
 mod load;
 mod open;
+mod page;
 mod parser;
 mod payload;
 mod plan;
@@ -82,6 +93,7 @@ mod seconds;
 mod shootout;
 mod steps;
 mod suite;
+mod table;
 mod target;
 
 use std::ops::ControlFlow;
@@ -95,6 +107,7 @@ pub use error::Error;
 pub use export::{csv, hlog, summary};
 pub use figures::{FIGURES, Figure, Figures, Spread, Worse};
 pub use load::worker;
+pub use page::{page, plots};
 pub use payload::{Content, payload};
 pub use plan::{
     ACKNOWLEDGE_EVERY, Arrivals, Ask, ChatPlan, ChurnPlan, ConnectPlan, Deflate, EchoPlan, FanoutPlan, Headers,
@@ -109,6 +122,7 @@ pub use report::{
     TimeWait, Verdict, Wave,
 };
 pub use suite::{MAX_CELLS, MAX_ROUNDS, START_TIMEOUT, ServerCommand, ServerSource, Suite, SuiteCell};
+pub use table::{Published, Reproduced, TablePlan};
 pub use target::{Protocol, Target};
 
 /// Carries out a plan, and blocks until its report is there: warm-up, duration and a few seconds at most.

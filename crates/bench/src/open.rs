@@ -144,6 +144,7 @@ pub(crate) fn poll(poll: &mut Poll, events: &mut Events, wait: Duration) -> Resu
 }
 
 /// Waits for events without an end: there is one that is an alarm.
+#[cfg(target_os = "linux")]
 pub(crate) fn poll_event(poll: &mut Poll, events: &mut Events) -> Result<(), Error> {
     poll_for(poll, events, None)
 }

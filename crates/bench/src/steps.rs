@@ -42,18 +42,10 @@ impl<'a> Steps<'a> {
             }
             let (now, since) = (Instant::now(), before.replace(deliveries));
             let count = since.map_or(0, |since| deliveries.saturating_sub(since));
-            let progress = Progress {
-                phase,
-                seconds: (now - began).as_secs_f64(),
-                of: duration.as_secs_f64(),
-                clients: self.clients,
-                sent: deliveries,
-                deliveries,
-                rate: float(count) / (now - last).as_secs_f64().max(1e-9),
-                p50: 0.0,
-                p99: 0.0,
-                faults: 0,
-            };
+            let seconds = (now - began).as_secs_f64();
+            let mut progress = Progress::new(phase, seconds, duration.as_secs_f64(), self.clients);
+            progress.deliveries = deliveries;
+            progress.rate = float(count) / (now - last).as_secs_f64().max(1e-9);
             last = now;
             self.broken_off = (self.tell)(&Event::Progress(progress)).is_break();
         }

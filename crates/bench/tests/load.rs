@@ -6,10 +6,13 @@ mod support;
 
 use bowline_bench::{Error, LoadPlan, LoadReport, Plan, Report, Traffic, Transport, Verdict, run};
 use room::{honest, room};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
-use support::{Frame, frame, tcp, websocket};
+use support::{Frame, frame, read_head, tcp, websocket};
 
 /// The message of each connection that a script does something else with.
 const SPOILT: usize = 10;
@@ -133,6 +136,12 @@ fn a_stall_shows_in_the_latency_from_when_messages_were_due() {
     assert!(report.latency.at(0.96) >= 5.0, "{}", report.latency.at(0.96));
 }
 
+/// Answers a request with a head, whatever it asks, and hangs up.
+fn refuse(stream: &mut TcpStream, head: &str) -> io::Result<()> {
+    read_head(stream)?;
+    stream.write_all(head.as_bytes())
+}
+
 #[test]
 fn servers_that_are_none_are_errors() {
     let error = |address| {
@@ -141,7 +150,7 @@ fn servers_that_are_none_are_errors() {
         run(&Plan::Load(plan)).expect_err("no report")
     };
     let unused = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it has an address");
-    let refusing = |head: &'static str| tcp(move |mut stream| support::refuse(&mut stream, head));
+    let refusing = |head: &'static str| tcp(move |mut stream| refuse(&mut stream, head));
     for (address, part) in [
         (unused, "no server listens there"),
         (refusing("HTTP/1.1 403 Forbidden\r\n\r\nno such origin"), "refused with status 403: no such origin"),
@@ -157,18 +166,55 @@ fn servers_that_are_none_are_errors() {
     assert!(matches!(timeout, Error::Timeout { waiting_for: "connections to open", .. }), "{timeout}");
 }
 
-/// Runs three subscribers of a broadcast server that knows no sessions, which does something else with one publication for the second.
-fn spoilt_for_one(spoil: fn(&[u8]) -> Option<Vec<u8>>) -> LoadReport {
-    let address = room(move |id| {
-        let mut numbered = 0;
-        match id {
-            2 => Box::new(move |_, publication| {
-                // What comes before the first is the knocking.
-                numbered += usize::from(!publication.ends_with(b"knock"));
-                if numbered == SPOILT { spoil(publication) } else { Some(publication.to_vec()) }
-            }),
-            _ => honest(),
+#[test]
+fn what_a_server_is_slow_to_read_is_sent_late_and_counts_from_when_it_was_due() {
+    const SIZE: usize = 60_000;
+    let mut plan = plan(websocket("", || {
+        |number, frame: Frame| {
+            if number == 0 {
+                // 15 MB are due meanwhile: more than sockets and a client's backlog hold.
+                sleep(Duration::from_millis(400));
+            }
+            Some(frame.echo())
         }
+    }));
+    (plan.size, plan.drain_timeout) = (SIZE, Duration::from_secs(10));
+    let report = measure(plan);
+    assert_eq!((counts(&report), report.reconciled.expected), ([0; 5], 250), "{report}");
+    assert!(report.lag.max() > 100.0, "{}", report.lag.max());
+    assert!(report.latency.max() > report.uncorrected.max(), "{report:?}");
+    assert_eq!((report.latency.count(), report.verdict), (250, Verdict::ClientBound));
+}
+
+#[test]
+fn a_hundred_clients_open_at_a_time() {
+    let opening = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&opening);
+    let address = tcp(move |mut stream| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        // Never answered: until the load gives up.
+        io::copy(&mut stream, &mut io::sink()).map(drop)
+    });
+    let mut plan = plan(address);
+    (plan.clients, plan.ramp, plan.open_timeout) = (500, 100_000, Duration::from_millis(500));
+    assert!(matches!(run(&Plan::Load(plan)), Err(Error::Timeout { .. })));
+    assert_eq!(opening.load(Ordering::Relaxed), 100);
+}
+
+/// Runs three subscribers of a broadcast server that knows no sessions, which does something else with one publication for one of them.
+fn spoilt_for_one(spoil: fn(&[u8]) -> Option<Vec<u8>>) -> LoadReport {
+    let is_spoilt = Arc::new(AtomicBool::new(false));
+    let address = room(move |id| {
+        let (mut numbered, is_spoilt) = (0, Arc::clone(&is_spoilt));
+        if id == 0 {
+            return honest();
+        }
+        Box::new(move |_, publication| {
+            // What comes before the first is the knocking.
+            numbered += usize::from(!publication.ends_with(b"knock"));
+            let spoils = numbered == SPOILT && !is_spoilt.swap(true, Ordering::Relaxed);
+            if spoils { spoil(publication) } else { Some(publication.to_vec()) }
+        })
     });
     let mut plan = plan(address);
     (plan.traffic, plan.clients) = (Traffic::Rooms { rooms: 1, per_client: 1 }, 3);

@@ -39,7 +39,7 @@ fn assert_whole(report: &LoadReport, expected: u64) {
     assert_eq!(report.reconciled.expected, expected, "{name}: {report}");
     assert!(!report.reconciled.is_faulty() && report.reconciled.told == 0, "{name}: {report}");
     assert_ne!(report.verdict, Verdict::Faulty, "{name}");
-    assert_eq!(report.counts_in_all.received.payload >= expected * report.plan.size as u64, true, "{name}: {report:?}");
+    assert!(report.counts_in_all.received.payload >= expected * report.plan.size as u64, "{name}: {report:?}");
     assert!(report.counts.arrivals > 0 && report.counts.arrivals <= report.deliveries, "{name}: {report:?}");
 }
 
@@ -61,14 +61,14 @@ fn publications_come_whole_to_all_in_a_room_over_each_transport() {
         let report = measure(plan(address, transport, Traffic::Rooms { rooms: 4, per_client }));
         // 100 publications in 4 rooms.
         assert_whole(&report, 25 * 5 * per_client as u64);
-        assert_eq!(report.counts_in_all.connections >= 5, true, "{report:?}");
+        assert!(report.counts_in_all.connections >= 5, "{report:?}");
     }
 }
 
 #[test]
 fn those_that_stop_reading_are_told_and_no_fault() {
     let address = served();
-    for transport in [Transport::Raw, Transport::WebSocket, Transport::Comet] {
+    for transport in Transport::SESSIONS {
         let mut plan = plan(address, transport, Traffic::Rooms { rooms: 1, per_client: 1 });
         (plan.clients, plan.stalled, plan.size) = (4, 1, 32 << 10);
         // Far more than sockets and the room's log hold.
@@ -115,8 +115,8 @@ fn the_server_is_looked_at() {
     assert!(report.server.is_some_and(|server| server.per_cpu_second > 0.0), "{report:?}");
     assert!(report.resident_before.is_some_and(|resident| resident > 0), "{report:?}");
     assert_eq!(report.sockets.map(|sockets| sockets.sockets), Some(5), "{report:?}");
-    let ends: Vec<_> = report.over_time.iter().map(|stretch| stretch.at.round() as u64).collect();
-    assert_eq!(ends, [1, 2], "{:?}", report.over_time);
+    let [first, second] = report.over_time.as_slice() else { panic!("{:?}", report.over_time) };
+    assert!(first.at >= 1.0 && second.at >= 2.2 && second.seconds > 1.0, "{:?}", report.over_time);
     assert!(report.over_time.iter().all(|stretch| stretch.resident.is_some() && stretch.server_share.is_some()));
     assert_eq!(report.over_time.iter().map(|stretch| stretch.deliveries).sum::<u64>(), report.deliveries);
     assert_eq!(report.over_time.iter().map(|stretch| stretch.sent).sum::<u64>(), report.sent);

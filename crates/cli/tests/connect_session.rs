@@ -78,6 +78,15 @@ async fn a_server_without_sessions_is_exit_code_1_and_told_apart() {
 }
 
 #[tokio::test]
+async fn the_address_of_the_sessions_themselves_is_told_apart() {
+    let server = Bowline::start("serve", &[]).await;
+    let mount = format!("http://{}", server.address);
+    let ran = run(&["connect", "--transport", "auto", &format!("{mount}/session")], b"a\n").await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{}", ran.stderr);
+    assert!(ran.stderr.trim_end().ends_with(&format!("give {mount}")), "{}", ran.stderr);
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_is_exit_code_2() {
     for args in [
         &["connect", "-v", "http://a"][..],

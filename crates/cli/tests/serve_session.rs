@@ -5,8 +5,8 @@ mod common;
 use futures_util::{SinkExt, StreamExt};
 use tokio::process::Command;
 use tokio_tungstenite::connect_async;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use self::common::{Server, soon};
 
@@ -64,4 +64,24 @@ async fn settings_are_in_force() {
     assert!(open.contains("\"session\":\"node-7.") && open.contains("\"ttl\":7000"), "{open}");
     client.send(Message::text("hello")).await.expect("sent");
     assert_eq!(soon(client.next()).await.expect("open").expect("received"), Message::text("hello"));
+}
+
+#[tokio::test]
+async fn an_address_opens_as_many_as_it_may() {
+    let flags = ["--session-open-rate", "1", "--session-open-burst", "2"];
+    let server = Server::start("serve", &flags).await;
+    let mut opened = Vec::new();
+    // More than two only where seconds pass meanwhile.
+    let refused = loop {
+        let mut request = format!("ws://{}/session", server.address).into_client_request().expect("a request");
+        request.headers_mut().insert("sec-websocket-protocol", "bowline.v1".parse().expect("a value"));
+        match soon(connect_async(request)).await {
+            Ok((client, _)) => opened.push(client),
+            Err(Error::Http(response)) => break response,
+            Err(error) => panic!("{error}"),
+        }
+        assert!(opened.len() < 100, "nothing is bounded");
+    };
+    assert_eq!(refused.status(), 429);
+    assert!(opened.len() >= 2, "{}", opened.len());
 }

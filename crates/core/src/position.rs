@@ -71,9 +71,10 @@ impl FromStr for Position {
     }
 }
 
-/// A number in at most 20 digits, as many as the largest has: no sign, no space.
+/// A number in at most 20 digits, as many as the largest has: no sign, no space, and one way only to write each.
 pub(crate) fn from_digits(text: &str) -> Option<u64> {
-    let is_number = (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_shortest = text.len() == 1 || !text.starts_with('0');
+    let is_number = is_shortest && (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_number { text.parse().ok() } else { None }
 }
 
@@ -165,7 +166,7 @@ mod tests {
         for text in ["", "-", "-1", "1", "x-1", &epoch.to_string(), &format!("{epoch}-"), &longer] {
             assert_eq!(text.parse::<Position>(), Err(InvalidPosition), "{text}");
         }
-        for offset in ["+1", "-1", " 1", "1 ", "0x1", "18446744073709551616", "000000000000000000001"] {
+        for offset in ["+1", "-1", " 1", "1 ", "0x1", "18446744073709551616", "000000000000000000001", "01", "00"] {
             assert!(format!("{epoch}-{offset}").parse::<Position>().is_err(), "{offset}");
         }
     }

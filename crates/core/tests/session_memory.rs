@@ -28,7 +28,7 @@ fn an_idle_session_owns_nothing_and_unknown_json_is_not_kept() {
         for number in 1..=100 {
             end.ring.push(ServerRecord::Message("x".into()));
             end.intake.next();
-            end.intake.received(now, 1);
+            end.intake.received(|| now, 1);
             assert!(end.poll_message(&mut carrier).is_some());
             end.ring.ack(number).expect("what was sent");
         }

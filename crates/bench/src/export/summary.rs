@@ -36,9 +36,9 @@ pub fn summary(document: &Document) -> String {
 pub(crate) fn about(document: &Document) -> Option<String> {
     let mut all = document.runs().map(|(_, run)| run.about());
     let first = all.next()?;
-    let runs = document.cells.iter().map(|cell| cell.runs.len()).max().filter(|runs| *runs > 1);
-    let runs = runs.map(|runs| format!(", medians of {runs} runs [range]")).unwrap_or_default();
-    Some(if all.all(|about| about == first) { first + &runs } else { format!("{}{runs}", document.scenario) })
+    let most = document.cells.iter().map(|cell| cell.runs.len()).max().unwrap_or(0);
+    let runs = if most > 1 { format!(", medians of {most} runs [range]") } else { String::new() };
+    Some(if all.all(|about| about == first) { first + &runs } else { document.scenario.clone() + &runs })
 }
 
 /// What was wrong, a line for each run that wasn't fine.

@@ -9,7 +9,7 @@ use crate::handshake::Handshake;
 use crate::open::{self, not_yet};
 use crate::parser::closed;
 use crate::process::{Meter, monotonic_nanoseconds, resident};
-use crate::{Error, Event, Faults, HoldPlan, HoldReport, SCHEMA_VERSION, Verdict};
+use crate::{Error, Event, Faults, HoldPlan, HoldReport, Phase, Progress, SCHEMA_VERSION, Verdict};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::cell::Cell;
@@ -24,6 +24,8 @@ const AT_A_TIME: usize = 100;
 const TICK: Duration = Duration::from_millis(5);
 /// How often to tell how it stands.
 const STATUS: Duration = Duration::from_secs(5);
+/// How often to tell how far it is.
+const PROGRESS: Duration = Duration::from_millis(250);
 /// Length of the one buffer that all connections read into.
 const BUFFER: usize = 64 * 1024;
 /// Bytes of a frame that is not whole yet, for one connection: longer publications can't be counted.
@@ -43,7 +45,7 @@ pub(crate) fn run(plan: &HoldPlan, mut tell: impl FnMut(&Event) -> ControlFlow<(
     let handshake = Handshake::new(&plan.target, None);
     let mut crowd = Crowd::new(plan, &handshake)?;
     let began = Instant::now();
-    crowd.open(began, tell)?;
+    crowd.open(began, &enough, tell)?;
     let opening_seconds = began.elapsed().as_secs_f64();
     tell(&Event::Open { connections: crowd.open, seconds: opening_seconds, refused: crowd.refused });
     crowd.hold(plan.hold, &enough, tell)?;
@@ -82,6 +84,8 @@ struct Crowd<'a> {
     arrivals: Arrivals,
     /// Whether all are open: publications count from then on.
     complete: bool,
+    /// When it was told how far it is.
+    told: Instant,
     faults: Faults,
 }
 
@@ -114,18 +118,21 @@ impl<'a> Crowd<'a> {
             pings: 0,
             arrivals: Arrivals::default(),
             complete: false,
+            told: Instant::now(),
             faults: Faults::default(),
         })
     }
 
     /// Opens all connections, at the plan's rate.
-    fn open(&mut self, began: Instant, tell: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+    fn open(&mut self, began: Instant, enough: &Cell<bool>, tell: &mut dyn FnMut(&Event)) -> Result<(), Error> {
         let mut events = Events::with_capacity(1024);
         let (mut most, mut since) = (0, Instant::now());
         let mut begun = 0_u32;
         let mut again = Vec::new();
         // One that was open, and closed since, is a fault, and not begun again.
-        while self.members.len() < self.plan.connections || !self.opening.is_empty() || !again.is_empty() {
+        let all = self.plan.connections;
+        while !enough.get() && (self.members.len() < all || !self.opening.is_empty() || !again.is_empty()) {
+            self.progress(Phase::Ramp, began, all as f64 / self.plan.rate as f64, tell);
             let due = began.elapsed().as_secs_f64() * self.plan.rate as f64;
             while f64::from(begun) < due && self.opening.len() < AT_A_TIME {
                 let index = match again.pop() {
@@ -160,7 +167,8 @@ impl<'a> Crowd<'a> {
 
     fn hold(&mut self, duration: Duration, enough: &Cell<bool>, tell: &mut dyn FnMut(&Event)) -> Result<(), Error> {
         let mut events = Events::with_capacity(1024);
-        let (end, mut status) = (Instant::now() + duration, Instant::now() + STATUS);
+        let began = Instant::now();
+        let (end, mut status) = (began + duration, began + STATUS);
         loop {
             let now = Instant::now();
             if now >= end || enough.get() {
@@ -171,11 +179,24 @@ impl<'a> Crowd<'a> {
                 tell(&Event::Status { connections: self.open, pings: self.pings, arrived });
                 status = now + STATUS;
             }
-            open::poll(&mut self.poll, &mut events, end.min(status) - now)?;
+            self.progress(Phase::Steady, began, duration.as_secs_f64(), tell);
+            open::poll(&mut self.poll, &mut events, (end.min(status) - now).min(PROGRESS))?;
             for event in &events {
                 self.serve(event.token().0, event.is_read_closed(), tell);
             }
         }
+    }
+
+    /// Tells how far it is, now and then.
+    fn progress(&mut self, phase: Phase, began: Instant, of: f64, tell: &mut dyn FnMut(&Event)) {
+        let since = self.told.elapsed();
+        if since < PROGRESS {
+            return;
+        }
+        self.told += since;
+        let mut progress = Progress::new(phase, began.elapsed().as_secs_f64(), of, self.open);
+        progress.faults = self.faults.closed;
+        tell(&Event::Progress(progress));
     }
 
     fn begin(&mut self, index: usize) -> Result<(), Error> {

@@ -1,13 +1,14 @@
 //! Waking up at a time. epoll's own timeout counts milliseconds, which is coarse beside what is measured.
 
+use std::os::fd::{AsRawFd, OwnedFd};
+
 use mio::unix::SourceFd;
-use mio::{Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Token};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
-use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::Error;
+use crate::{Error, open};
 
 /// A timer that is an event of a poller.
 #[derive(Debug)]
@@ -27,9 +28,15 @@ impl Alarm {
         Ok(Self { timer, at: None })
     }
 
-    /// Lets it ring at a time of `CLOCK_MONOTONIC`, and not before. It is an event once, as the poller tells of changes: nothing has to be
+    /// Waits for events until a time of `CLOCK_MONOTONIC` at the most.
+    pub(super) fn wait(&mut self, poll: &mut Poll, events: &mut Events, until: u64) -> Result<(), Error> {
+        self.set(until)?;
+        open::poll_event(poll, events)
+    }
+
+    /// Lets it ring at a time, and not before. It is an event once, as the poller tells of changes: nothing has to be
     /// read from it.
-    pub(super) fn set(&mut self, at: u64) -> Result<(), Error> {
+    fn set(&mut self, at: u64) -> Result<(), Error> {
         if self.at == Some(at) {
             return Ok(());
         }
@@ -54,7 +61,6 @@ impl Alarm {
 mod tests {
     use super::*;
     use crate::process::monotonic_nanoseconds;
-    use mio::Events;
 
     #[test]
     fn it_rings_at_its_time_and_again() {
@@ -63,8 +69,7 @@ mod tests {
         let mut events = Events::with_capacity(4);
         for after in [300_000, 0, 100_000] {
             let at = monotonic_nanoseconds() + after;
-            alarm.set(at).unwrap();
-            poll.poll(&mut events, None).unwrap();
+            alarm.wait(&mut poll, &mut events, at).unwrap();
             assert!(monotonic_nanoseconds() >= at);
             assert_eq!(events.iter().map(mio::event::Event::token).collect::<Vec<_>>(), [Token(5)]);
             alarm.rang();

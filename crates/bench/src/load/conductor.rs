@@ -103,7 +103,7 @@ impl Conductor<'_> {
                 Some(&mark) if mark <= now => {
                     self.marks.pop_front();
                     if self.marks.is_empty() {
-                        self.server.end()?;
+                        self.end()?;
                     } else {
                         self.server.look()?;
                     }
@@ -120,6 +120,13 @@ impl Conductor<'_> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// The measured time is over.
+    fn end(&mut self) -> Result<(), Error> {
+        self.server.end()?;
+        self.give(Order::End);
         Ok(())
     }
 
@@ -159,7 +166,7 @@ impl Conductor<'_> {
             self.is_broken_off = true;
             self.give(Order::Break(monotonic_nanoseconds()));
             if !std::mem::take(&mut self.marks).is_empty() {
-                self.server.end()?;
+                self.end()?;
             }
         }
         Ok(())

@@ -169,8 +169,7 @@ impl Crowd {
     fn wait(&mut self, until: u64, events: &mut Events) -> Result<(), Error> {
         let until = self.attended.peek().map_or(until, |Reverse((at, _))| until.min(*at));
         if self.again.is_empty() && until > self.clock.now().nanoseconds {
-            self.alarm.set(until)?;
-            open::poll_event(&mut self.poll, events)?;
+            self.alarm.wait(&mut self.poll, events, until)?;
         } else {
             open::poll_now(&mut self.poll, events)?;
         }

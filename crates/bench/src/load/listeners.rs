@@ -37,7 +37,7 @@ pub(super) struct Listeners {
     pub(super) stalled: Vec<usize>,
     /// Deliveries that came or were told of, of those that are owed any.
     settled: u64,
-    /// When something came last.
+    /// When a message came last.
     pub(super) heard_at: u64,
 }
 
@@ -118,8 +118,11 @@ impl Listeners {
     fn message(&mut self, index: usize, now: u64, text: &[u8]) {
         // Before anything is due it is a greeting, or a knock, and more of those may come later.
         let Some(schedule) = &self.schedule else {
-            if text.starts_with(KNOCK.as_bytes()) && self.members[index].joined == 0 {
-                self.join(index);
+            if text.starts_with(KNOCK.as_bytes()) {
+                self.heard_at = now;
+                if self.members[index].joined == 0 {
+                    self.join(index);
+                }
             }
             return;
         };
@@ -137,8 +140,9 @@ impl Listeners {
         };
         self.heard_at = now;
         let kind = page.enter(header.number);
-        if kind != Kind::Again {
-            self.settled += u64::from(!member.is_stalled);
+        // What a stalled client reads at the end is as late as it was stalled: not the others' doing.
+        if kind != Kind::Again && !member.is_stalled {
+            self.settled += 1;
             self.measure.hear(&header, now);
         }
         let number = header.number;
@@ -238,5 +242,125 @@ impl Member {
     /// Whether it has all, or knows that it hasn't.
     fn is_content(&self, sent: &dyn Fn(u32) -> u64) -> bool {
         self.is_lost || self.told > 0 || self.absent(sent) == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::message::Header;
+    use crate::{LoadPlan, Traffic, Transport};
+    use std::time::{Duration, Instant};
+
+    const MS: u64 = 1_000_000;
+
+    /// Clients 1 to 4 on a poller, in both of two rooms; the last stops reading. Publications are due each millisecond from 0 on.
+    struct Heard {
+        listeners: Listeners,
+        now: Instant,
+    }
+
+    impl Heard {
+        fn new() -> Self {
+            let traffic = Traffic::Rooms { rooms: 2, per_client: 2 };
+            let mut plan = LoadPlan::new("ws://127.0.0.1:1/".parse().unwrap(), Transport::WebSocket, traffic);
+            (plan.clients, plan.stalled, plan.warm_up) = (4, 1, Duration::ZERO);
+            let mut listeners = Listeners::new(&Slice::split(&plan, 1)[0]);
+            listeners.base = 1;
+            let schedule = Schedule::new(&plan, 0).unwrap();
+            listeners.measure.start(schedule.window());
+            listeners.schedule = Some(schedule);
+            Self { listeners, now: Instant::now() }
+        }
+
+        fn came(&mut self, index: usize, came: &Came<'_>) {
+            self.listeners.hear(index, Now { nanoseconds: 100 * MS, instant: self.now }, came);
+        }
+
+        /// A client gets publications by their places, which a publisher sent in time.
+        fn get(&mut self, index: usize, places: &[u64]) {
+            let mut messages = Messages::new(128);
+            for &place in places {
+                let (source, number) = self.listeners.schedule.as_ref().unwrap().at(place);
+                let header = Header { source, number, due: place * MS, sent: place * MS };
+                self.came(index, &Came::Message(messages.write(&header).as_bytes()));
+            }
+        }
+
+        /// Of the first six publications, three of each room.
+        fn reconcile(&self) -> Reconciled {
+            self.listeners.reconcile(&|_| 3)
+        }
+
+        fn is_complete(&self) -> bool {
+            let sent = |_| 3;
+            self.listeners.is_complete(&sent, self.listeners.owed(&sent))
+        }
+    }
+
+    const ALL: [u64; 6] = [0, 1, 2, 3, 4, 5];
+
+    #[test]
+    fn all_is_well_when_each_has_all_and_the_stalled_one_is_told() {
+        let mut heard = Heard::new();
+        for index in [1, 2, 3] {
+            assert!(!heard.is_complete());
+            heard.get(index, &ALL);
+        }
+        assert_eq!(heard.listeners.stalled, [3]);
+        assert!(!heard.is_complete(), "the stalled one knows nothing yet");
+        heard.get(4, &[0, 5]);
+        heard.came(4, &Came::Gap(4));
+        assert!(heard.is_complete());
+        let found = heard.reconcile();
+        assert_eq!((found.expected, found.stalled_told, found.is_faulty()), (18, 1, false), "{found}");
+    }
+
+    #[test]
+    fn faults_are_counted_for_each_client() {
+        let mut heard = Heard::new();
+        // Rooms come in any order beside each other.
+        heard.get(1, &[1, 3, 0, 2, 2, 4, 5]);
+        heard.get(2, &[0, 4, 2, 1, 3]);
+        heard.get(3, &ALL);
+        heard.came(3, &Came::Message(b"something else"));
+        heard.get(3, &[2_000]);
+        let found = heard.reconcile();
+        assert_eq!([found.duplicate, found.reordered, found.missing, found.wrong], [1, 1, 1, 2], "{found}");
+        assert_eq!((found.clients, found.first.as_deref()), (3, Some("message 1 came again")));
+    }
+
+    #[test]
+    fn a_gap_is_no_loss_as_far_as_it_goes() {
+        let mut heard = Heard::new();
+        heard.get(1, &[0, 1, 5]);
+        heard.came(1, &Came::Gap(2));
+        heard.get(2, &ALL);
+        heard.came(2, &Came::Gap(2));
+        heard.get(3, &ALL);
+        let found = heard.reconcile();
+        assert_eq!((found.told, found.missing, found.clients), (2, 1, 1), "{found}");
+    }
+
+    #[test]
+    fn one_that_is_lost_is_not_waited_for() {
+        let mut heard = Heard::new();
+        [(1, &ALL[..]), (2, &[0]), (3, &ALL)].iter().for_each(|(index, places)| heard.get(*index, places));
+        heard.listeners.open = 4;
+        heard.listeners.lose(4, "it doesn't read".into());
+        assert!(!heard.is_complete());
+        heard.listeners.lose(2, "it broke".into());
+        assert!(heard.is_complete());
+        let found = heard.reconcile();
+        assert_eq!((found.closed, found.missing, found.stalled_told), (1, 5, 1), "{found}");
+        assert_eq!(found.first.as_deref(), Some("it broke"));
+    }
+
+    #[test]
+    fn what_the_publisher_hears_is_nobodys() {
+        let mut heard = Heard::new();
+        heard.came(0, &Came::Message(b"an answer"));
+        heard.came(0, &Came::Open);
+        assert_eq!((heard.listeners.opened, heard.listeners.open, heard.listeners.found.wrong), (1, 0, 0));
     }
 }

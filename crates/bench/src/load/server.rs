@@ -2,9 +2,17 @@
 
 use std::net::SocketAddr;
 
-use super::sockets;
 use crate::process::{Meter, Sample, float, resident};
 use crate::{Error, ServerUse, SocketMemory, Stretch};
+
+#[cfg(target_os = "linux")]
+use super::sockets::memory;
+
+/// Elsewhere nothing tells it.
+#[cfg(not(target_os = "linux"))]
+fn memory(_: SocketAddr) -> Option<SocketMemory> {
+    None
+}
 
 /// Looks at the server, if its process is known.
 pub(super) struct Server {
@@ -47,7 +55,7 @@ impl Server {
 
     /// Measuring ends, and a stretch with it.
     pub(super) fn end(&mut self) -> Result<(), Error> {
-        self.sockets = sockets::memory(self.address);
+        self.sockets = memory(self.address);
         if let Some((began, _)) = &self.began {
             self.end = self.meter.usage(began, 0)?.server;
             self.look()?;

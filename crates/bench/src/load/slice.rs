@@ -6,11 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::dial::PER_SOURCE;
 use crate::random::Random;
 use crate::{LoadPlan, Traffic, Transport};
-
-/// Connections of a process to one source address; one address more is left between two processes.
-const PER_SOURCE: usize = 10_000;
 
 /// Some clients of a plan, one after the other, and perhaps its publisher.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +38,7 @@ impl Slice {
                 first: share(index),
                 clients: share(index + 1) - share(index),
                 publishes: index == 0 && plan.traffic != Traffic::Echo,
+                // An address more is for connections that are made anew.
                 skipped_sources: index * (sockets(plan, plan.clients.div_ceil(processes)) / PER_SOURCE + 2),
                 run: run.clone(),
             })

@@ -17,6 +17,8 @@ pub(super) enum Order {
     Break(u64),
     /// So many publications were sent in all. Nothing is owed but what is among them.
     Published(u64),
+    /// The server has been looked at for the last time: connections may end.
+    End,
 }
 
 /// From a part.

@@ -114,6 +114,14 @@ pub struct Progress {
     pub faults: u64,
 }
 
+impl Progress {
+    /// So far in a phase, with so many clients open, and nothing yet sent.
+    #[must_use]
+    pub const fn new(phase: Phase, seconds: f64, of: f64, clients: usize) -> Self {
+        Self { phase, seconds, of, clients, sent: 0, deliveries: 0, rate: 0.0, p50: 0.0, p99: 0.0, faults: 0 }
+    }
+}
+
 /// What a run is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

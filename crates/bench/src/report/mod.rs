@@ -95,8 +95,8 @@ pub(crate) fn json(value: &impl Serialize) -> Result<String, Error> {
 pub enum Verdict {
     /// Every answer was right, and the harness had time to spare.
     Fine,
-    /// Every answer was right, and the harness used more than 90 % of a core: a rate by wall clock may be its own. Figures
-    /// by the server's CPU time still say what a message cost.
+    /// Every answer was right, and the harness used more than 90 % of a core, or fell behind with what it had to send: a rate by wall
+    /// clock may be its own, and latency too. Figures by the server's CPU time still say what a message cost.
     ClientBound,
     /// Answers were missing, doubled or wrong, or connections were lost.
     Faulty,
@@ -106,7 +106,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Fine => "fine",
-            Self::ClientBound => "client-bound: the load generator used over 90 % of a core",
+            Self::ClientBound => "client-bound: the load generator used over 90 % of a core, or fell behind",
             Self::Faulty => "faulty: answers were missing or wrong",
         })
     }

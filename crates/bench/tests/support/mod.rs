@@ -122,9 +122,3 @@ pub(crate) fn read_frame(stream: &mut TcpStream) -> io::Result<Frame> {
     }
     Ok(Frame { first: two[0], payload })
 }
-
-/// Answers a request with a head, whatever it asks, and hangs up.
-pub(crate) fn refuse(stream: &mut TcpStream, head: &str) -> io::Result<()> {
-    read_head(stream)?;
-    stream.write_all(head.as_bytes())
-}

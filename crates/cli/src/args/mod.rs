@@ -112,8 +112,8 @@ Examples:
   bowline connect --transport comet -v http://127.0.0.1:9001
 
 With --transport it is a session (bowline.v1) by that transport, which is resumed where it breaks; the
-URL is the address under which the server has its sessions, and a proxy is taken from the environment
-(HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY). Without it, a plain WebSocket to anyone's server.
+URL is the address under which the server has /session, without that, and a proxy is taken from the
+environment (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY). Without it, a plain WebSocket to anyone's server.
 Text is printed a message a line, binary as 0x and hex digits. At the end of standard input (Ctrl-D)
 what was read is sent, then a Close with 1000; what comes before the peer's own Close is printed.
 Exit codes: 0 closed normally (1000, 1001 or no code), 1 anything else, 2 the command line is

@@ -98,8 +98,10 @@ impl<W: Write> Live<W> {
     fn draw(&mut self, lines: &[&str]) {
         let width = match self.kind {
             Kind::Terminal(Some(width)) => width,
-            _ => rustix::termios::tcgetwinsize(stderr()).map_or(WIDTH, |size| usize::from(size.ws_col)),
+            _ => rustix::termios::tcgetwinsize(stderr()).map_or(0, |size| usize::from(size.ws_col)),
         };
+        // Some terminals say that they have no columns at all.
+        let width = if width == 0 { WIDTH } else { width };
         let mut text = self.back() + HIDE_CURSOR;
         let lines = lines.iter().filter(|line| !line.is_empty());
         for line in lines {
@@ -154,4 +156,46 @@ fn figures(progress: &Progress) -> String {
     let latency = if *p99 > 0.0 { format!("   p50 {p50:.2} ms   p99 {p99:.2} ms") } else { String::new() };
     let faults = if *faults > 0 { format!("   {faults} faults") } else { String::new() };
     format!("{rate:.0} /s{latency}{faults}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(phase: Phase, seconds: f64) -> Event {
+        let mut progress = Progress::new(phase, seconds, 10.0, 100);
+        (progress.rate, progress.p50, progress.p99, progress.faults) = (1_234.5, 0.5, 1.25, 2);
+        Event::Progress(progress)
+    }
+
+    fn shown(kind: Kind, events: &[Event]) -> String {
+        let mut out = Vec::new();
+        let mut live = Live::on(&mut out, kind);
+        events.iter().for_each(|event| live.tell(event));
+        drop(live);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn elsewhere_a_phase_is_a_line() {
+        let events = [progress(Phase::WarmUp, 0.2), progress(Phase::WarmUp, 0.5), progress(Phase::Steady, 0.1)];
+        let text = shown(Kind::Lines, &events);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[0].starts_with("warming up 0.2 s: 100 clients"), "{text}");
+        assert!(lines[1].starts_with("measuring 0.1 s") && lines[1].ends_with("2 faults"), "{text}");
+        assert_eq!(shown(Kind::Quiet, &events), "");
+    }
+
+    #[test]
+    fn a_terminal_is_redrawn_and_left_as_it_was() {
+        let events = [progress(Phase::Steady, 2.5), progress(Phase::Steady, 5.0)];
+        let text = shown(Kind::Terminal(Some(60)), &events);
+        assert!(text.contains("measuring   ━━━━━━━━━━━━━━━"), "{text}");
+        assert!(text.contains("\x1b[2A\x1b[J") && text.contains("p50 0.50 ms   p99 1.25 ms   2 faults"), "{text}");
+        assert!(text.ends_with("\x1b[2A\x1b[J\x1b[?25h"), "{text:?}");
+        let narrow = shown(Kind::Terminal(Some(20)), &events[..1]);
+        let fits = |line: &str| line.trim_start_matches(HIDE_CURSOR).chars().count() < 20;
+        assert!(narrow.lines().take(2).all(fits), "{narrow:?}");
+    }
 }

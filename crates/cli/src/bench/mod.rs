@@ -23,6 +23,7 @@ mod rooms;
 mod server;
 mod shootout;
 mod slow;
+mod table;
 mod talk;
 mod transport;
 mod watch;
@@ -52,6 +53,7 @@ use self::resume::ResumeArgs;
 use self::rooms::RoomsArgs;
 use self::shootout::ShootoutArgs;
 use self::slow::SlowArgs;
+use self::table::TableArgs;
 use self::watch::Watch;
 use crate::failure::Failure;
 
@@ -123,6 +125,9 @@ enum Scenario {
     ///
     /// 200 clients in one room, and 20 publications a second of 128 bytes; polls each second.
     Compare(CompareArgs),
+    /// A published table again: each figure beside what is measured here
+    #[command(after_help = table::HELP)]
+    Table(TableArgs),
     /// What this machine does at the best: bare TCP, waking up, timers, the clock
     Calibrate,
     /// Whether this machine is fit to measure on, and which transports a URL allows; what mends the rest
@@ -152,6 +157,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
         Scenario::Chat(chat) => chat.into_job(),
         Scenario::Shootout(shootout) => Ok(shootout.into_job()),
         Scenario::Compare(compare) => compare.into_job(),
+        Scenario::Table(table) => return table::run(&table, &output, args.output.quiet),
         Scenario::Calibrate => return calibrate::run(&output),
         Scenario::Doctor(doctor) => return doctor::run(&doctor, output.standard),
         Scenario::Worker => return worker::run(),

@@ -23,7 +23,7 @@ pub(super) struct OutputArgs {
     /// Write a row for each run as CSV, to a file or instead of the summary.
     #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = STANDARD)]
     csv: Option<PathBuf>,
-    /// Write the latencies of all runs as an HdrHistogram interval log.
+    /// Write the latencies of all runs as an interval log of HDR histograms.
     #[arg(long, global = true, value_name = "FILE")]
     hlog: Option<PathBuf>,
     /// Write one page with plots and tables, which needs no network.

@@ -60,8 +60,9 @@ impl ServerArgs {
             return Ok(ServerSource::Given);
         }
         let program = this_program()?;
-        let args = ["serve", "--listen", "127.0.0.1:0"].map(OsString::from).into_iter();
-        let mut command = ServerCommand::new(program, args.chain(self.server_flag.iter().cloned()));
+        // Once the load is over nobody is there to be asked to come back.
+        let args = ["serve", "--listen=127.0.0.1:0", "--drain-window=0s", "--drain-deadline=1ms"].map(OsString::from);
+        let mut command = ServerCommand::new(program, args.into_iter().chain(self.server_flag.iter().cloned()));
         command.pin = !self.no_pin;
         Ok(ServerSource::Own(command))
     }

@@ -169,7 +169,7 @@ impl Talk<'_> {
                 say("the session was lost, and another is opened; what was not acknowledged may be lost");
             }
             Event::Disconnected { reason, .. } if !self.was_connected => {
-                return Err(Failure::Runtime(format!("cannot connect to {}: {reason}", self.plan.shown_url)));
+                return Err(cannot_connect(&self.plan.shown_url, &reason.to_string()));
             }
             Event::Disconnected { reason, retry_in, .. } => {
                 say(&format!("disconnected: {reason}; again in {}", seconds(retry_in)));
@@ -213,7 +213,7 @@ impl Talk<'_> {
     /// The exit code: 0 for a session that ended in good order (1000, 1001) with all that was to be sent.
     fn closed(&self, closed: &Closed) -> Result<ExitCode, Failure> {
         if let Closed::Refused { reason, .. } = closed {
-            return Err(Failure::Runtime(format!("cannot connect to {}: {reason}", self.plan.shown_url)));
+            return Err(cannot_connect(&self.plan.shown_url, &reason.to_string()));
         }
         say(&closed.to_string());
         if let Some(stop) = self.stopped {
@@ -230,6 +230,38 @@ impl Talk<'_> {
     }
 }
 
+fn cannot_connect(url: &str, reason: &str) -> Failure {
+    let hint = without_session(url).map(|mount| format!("; the requests go to /session under the URL: give {mount}"));
+    Failure::Runtime(format!("cannot connect to {url}: {reason}{}", hint.unwrap_or_default()))
+}
+
+/// The address under which the sessions are, where that of the sessions themselves was given.
+fn without_session(url: &str) -> Option<String> {
+    let (path, query) = url.split_at(url.find('?').unwrap_or(url.len()));
+    let mount = path.trim_end_matches('/').strip_suffix("/session")?;
+    // No host is called so.
+    (!mount.ends_with('/')).then(|| format!("{mount}{query}"))
+}
+
 fn seconds(wait: Duration) -> String {
     format!("{:.1} s", wait.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_give_instead_is_told() {
+        for (url, mount) in [
+            ("http://a/session", Some("http://a")),
+            ("ws://a:1/b/session/?c=/session", Some("ws://a:1/b?c=/session")),
+            ("http://a", None),
+            ("http://a/sessions", None),
+            ("http://a/?b=/session", None),
+            ("http://session", None),
+        ] {
+            assert_eq!(without_session(url).as_deref(), mount, "{url}");
+        }
+    }
 }

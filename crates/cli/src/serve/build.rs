@@ -122,7 +122,9 @@ pub(super) fn guards(set: &Guarding) -> Result<Guards, Failure> {
         .cross_origin_credentials(set.cross_origin_credentials.0);
     let guards = if set.host.0.is_empty() { guards } else { guards.hosts(hosts) };
     let post_rate = RateLimit::new().messages(set.post_rate.narrow(), set.post_burst.narrow());
-    Ok(if set.post_rate.0 == usize::MAX { guards } else { guards.post_rate(post_rate) })
+    let guards = if set.post_rate.0 == usize::MAX { guards } else { guards.post_rate(post_rate) };
+    let open_rate = RateLimit::new().messages(set.session_open_rate.narrow(), set.session_open_burst.narrow());
+    Ok(if set.session_open_rate.0 == usize::MAX { guards } else { guards.session_open_rate(open_rate) })
 }
 
 /// Listens and serves. The addresses come with whether each has TLS.

@@ -1,12 +1,13 @@
 //! What an answer means for the next try.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bowline_core::{event_stream, session::CARRIER_HEADER};
 use http::{
     HeaderMap, StatusCode,
-    header::{CONTENT_TYPE, LOCATION, RETRY_AFTER},
+    header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER},
 };
+use httpdate::parse_http_date;
 
 use super::End;
 use crate::policy::FailureKind;
@@ -54,9 +55,17 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
     kind.trim().eq_ignore_ascii_case(event_stream::CONTENT_TYPE)
 }
 
-/// RFC 9110 §10.2.3, where it is in seconds; a date needs a clock that agrees with the server's.
+/// RFC 9110 §10.2.3: seconds, or a date. That is compared with the answer's own `Date`, so that the clocks need not agree, and
+/// with this end's clock only where there is none.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let wait = text(RETRY_AFTER)?;
+    if let Ok(seconds) = wait.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = parse_http_date(wait).ok()?;
+    let now = text(DATE).and_then(|date| parse_http_date(date).ok()).unwrap_or_else(SystemTime::now);
+    Some(at.duration_since(now).unwrap_or_default())
 }
 
 /// `retry=<milliseconds>` in a close reason.
@@ -141,8 +150,23 @@ mod tests {
 
     #[test]
     fn a_hint_is_read_from_each_place() {
-        let floor = end(503, &[(RETRY_AFTER, "7")], false).and_then(|end| end.failure.floor);
-        assert_eq!(floor, Some(Duration::from_secs(7)));
+        let now = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (after, hint) in [
+            ("7", Some(7)),
+            ("Sun, 06 Nov 1994 08:50:00 GMT", Some(23)),
+            // The two older forms (RFC 9110 §5.6.7).
+            ("Sunday, 06-Nov-94 08:50:00 GMT", Some(23)),
+            ("Sun Nov  6 08:50:00 1994", Some(23)),
+            ("Sun, 06 Nov 1994 08:49:36 GMT", Some(0)),
+            ("tomorrow", None),
+            ("-7", None),
+        ] {
+            let floor = end(503, &[(RETRY_AFTER, after), (DATE, now)], false).and_then(|end| end.failure.floor);
+            assert_eq!(floor, hint.map(Duration::from_secs), "{after}");
+        }
+        // By this end's clock that was long ago.
+        let floor = end(503, &[(RETRY_AFTER, now)], false).and_then(|end| end.failure.floor);
+        assert_eq!(floor, Some(Duration::ZERO));
         for (reason, hint) in [
             ("retry=1500", Some(1_500)),
             ("going; retry=2 or so", Some(2)),

@@ -357,6 +357,6 @@ impl Session {
 
     /// The bytes of a record, as they count for an acknowledgement.
     fn received(&mut self, now: Instant, bytes: usize) {
-        self.endpoint.intake.received(now, bytes);
+        self.endpoint.intake.received(|| now, bytes);
     }
 }

@@ -86,7 +86,7 @@ impl Session {
 
     fn record(&mut self, number: Option<u64>, record: ServerRecord, now: Instant) -> Result<(), Broken> {
         let Some(carrier) = &self.carrier else { return Ok(()) };
-        self.endpoint.intake.received(now, record.size());
+        self.endpoint.intake.received(|| now, record.size());
         match self.endpoint.receive(carrier, number) {
             Some(Offered::New) => {}
             Some(Offered::Duplicate) | None => return Ok(()),

@@ -40,22 +40,42 @@ impl Connection {
     /// As [`send`](Self::send), but leaves the message where it is, unless its payload goes out by reference.
     #[inline]
     pub(crate) fn send_from(&mut self, outgoing: &mut Outgoing) -> Result<(), SendErrorReason> {
-        self.may_send()?;
-        if let Some(prepared) = &outgoing.prepared {
-            return self.send_prepared(prepared).map_err(SendErrorReason::Failed);
-        }
-        let opcode = Opcode::from(outgoing.message.kind());
-        if outgoing.compress && self.wants_deflate(outgoing.message.len()) {
-            return self.queue_deflated(deflated(opcode), outgoing.message.as_bytes()).map_err(SendErrorReason::Failed);
-        }
-        let header = plain(opcode);
-        if outgoing.message.len() < SHARE_AT_LEAST {
-            self.queue_copied(header, outgoing.message.as_bytes());
-        } else {
+        if !self.send_unshared(outgoing)? {
+            let header = plain(outgoing.message.kind().into());
             let message = std::mem::replace(&mut outgoing.message, Message::Binary(Bytes::new()));
             self.queue_frame(header, message.into_bytes());
         }
         Ok(())
+    }
+
+    /// As [`send`](Self::send), of a message that the caller keeps. Only what goes out by reference is cloned.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    #[inline]
+    pub fn send_kept(&mut self, outgoing: &Outgoing) -> Result<(), SendErrorReason> {
+        if !self.send_unshared(outgoing)? {
+            self.queue_frame(plain(outgoing.message.kind().into()), outgoing.message.as_bytes().clone());
+        }
+        Ok(())
+    }
+
+    /// Queues a message, unless its payload is to go out by reference. Whether it has.
+    #[inline]
+    fn send_unshared(&mut self, outgoing: &Outgoing) -> Result<bool, SendErrorReason> {
+        self.may_send()?;
+        let Outgoing { message, prepared, compress } = outgoing;
+        let opcode = Opcode::from(message.kind());
+        if let Some(prepared) = prepared {
+            self.send_prepared(prepared).map_err(SendErrorReason::Failed)?;
+        } else if *compress && self.wants_deflate(message.len()) {
+            self.queue_deflated(deflated(opcode), message.as_bytes()).map_err(SendErrorReason::Failed)?;
+        } else if message.len() < SHARE_AT_LEAST {
+            self.queue_copied(plain(opcode), message.as_bytes());
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     /// Queues a piece of a message, so that a message of any size needs no memory of that size. The pieces of one

@@ -69,7 +69,7 @@ impl<R: Kept> Endpoint<R> {
 
     /// The next record to go out on `carrier`, with its number; `None` where there is none now, or it was superseded.
     pub fn poll_send(&self, carrier: &mut Carrier) -> Option<(u64, &R)> {
-        let next = self.ring.after(carrier.sent).next().filter(|_| self.is_current(carrier))?;
+        let next = self.ring.next_after(carrier.sent).filter(|_| self.is_current(carrier))?;
         carrier.sent = next.0;
         Some(next)
     }

@@ -82,11 +82,11 @@ impl Intake {
     }
 
     /// Counts a direct record or a publication of `bytes` of payload towards the next acknowledgement. Duplicates count too:
-    /// that they come shows that the peer doesn't know.
-    pub fn received(&mut self, now: Instant, bytes: usize) {
+    /// that they come shows that the peer doesn't know. `now` is asked only for the first of what one acknowledges.
+    pub fn received(&mut self, now: impl FnOnce() -> Instant, bytes: usize) {
         self.pending = self.pending.saturating_add(1);
         self.pending_bytes = self.pending_bytes.saturating_add(bytes);
-        self.since.get_or_insert(now);
+        self.since.get_or_insert_with(now);
     }
 
     /// When to call [`take_ack`](Self::take_ack) next, if nothing else comes; that may be now, or have been before.

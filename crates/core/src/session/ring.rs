@@ -118,6 +118,12 @@ impl<R: Kept> Ring<R> {
         Ok(())
     }
 
+    /// The first record after `number` that is kept, with its number.
+    pub fn next_after(&self, number: u64) -> Option<(u64, &R)> {
+        let skipped = usize::try_from(number.saturating_sub(self.acked)).ok()?;
+        self.records.get(skipped).map(|record| (self.acked + skipped as u64 + 1, record))
+    }
+
     /// The records after `number` that are kept, in order, with their numbers.
     pub fn after(&self, number: u64) -> impl Iterator<Item = (u64, &R)> {
         let from = number.clamp(self.acked, self.last());

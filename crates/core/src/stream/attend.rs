@@ -154,6 +154,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         self.connection.send(message)
     }
 
+    /// As [`queue`](Self::queue), of a message that the caller keeps.
+    ///
+    /// # Errors
+    /// As [`queue`](Self::queue).
+    #[inline]
+    pub fn queue_kept(&mut self, message: &Outgoing) -> Result<(), SendErrorReason> {
+        if self.lost { Err(SendErrorReason::Closed) } else { self.connection.send_kept(message) }
+    }
+
     /// How the frames look that [`write_encoded`](Self::write_encoded) takes; `None` if it takes none.
     #[must_use]
     pub fn shared_encoding(&self) -> Option<Encoding> {

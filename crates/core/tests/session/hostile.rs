@@ -41,6 +41,8 @@ fn an_id_is_a_number_from_1_on() {
         "١",
         "18446744073709551616",
         "000000000000000000001",
+        "01",
+        "00",
         &long,
     ] {
         let error = events::read::<ClientRecord>(&event(Some(id), "", "x")).unwrap_err();

@@ -45,11 +45,11 @@ fn an_acknowledgement_is_due_with_64_records() {
     let (mut intake, now) = (Intake::new(), Instant::now());
     for number in 1..ACK_RECORDS {
         intake.offer(number.into());
-        intake.received(now, 1);
+        intake.received(|| now, 1);
     }
     assert_eq!(intake.take_ack(now), None);
     // The last one is a publication: it counts, and has no number here.
-    intake.received(now, 1);
+    intake.received(|| now, 1);
     assert_eq!(intake.take_ack(now), Some(u64::from(ACK_RECORDS) - 1));
     assert_eq!((intake.take_ack(now), intake.poll_timeout()), (None, None));
 }
@@ -58,9 +58,9 @@ fn an_acknowledgement_is_due_with_64_records() {
 fn an_acknowledgement_is_due_with_64_kib() {
     let (mut intake, now) = (Intake::new(), Instant::now());
     intake.next();
-    intake.received(now, ACK_BYTES - 1);
+    intake.received(|| now, ACK_BYTES - 1);
     assert_eq!(intake.take_ack(now), None);
-    intake.received(now, 1);
+    intake.received(|| now, 1);
     assert_eq!(intake.take_ack(now), Some(1));
 }
 
@@ -69,15 +69,15 @@ fn an_acknowledgement_is_due_a_second_after_the_first_record_without_one() {
     let (mut intake, start) = (Intake::new(), Instant::now());
     assert_eq!((intake.poll_timeout(), intake.take_ack(start)), (None, None));
     intake.next();
-    intake.received(start, 1);
+    intake.received(|| start, 1);
     let just_before = start + ACK_DELAY - Duration::from_nanos(1);
     intake.next();
-    intake.received(just_before, 1);
+    intake.received(|| just_before, 1);
     assert_eq!(intake.poll_timeout(), Some(start + ACK_DELAY));
     assert_eq!(intake.take_ack(just_before), None);
     assert_eq!(intake.take_ack(start + ACK_DELAY), Some(2));
     // A cursor told it meanwhile: nothing is due.
-    intake.received(just_before, ACK_BYTES);
+    intake.received(|| just_before, ACK_BYTES);
     intake.acked_now();
     assert_eq!((intake.poll_timeout(), intake.take_ack(start + 2 * ACK_DELAY)), (None, None));
 }

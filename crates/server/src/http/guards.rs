@@ -37,6 +37,7 @@ pub struct Guards {
     credentials: bool,
     authorizer: Authorizer,
     posts: Option<Arc<AddressLimits>>,
+    opens: Option<Arc<AddressLimits>>,
 }
 
 impl Guards {
@@ -112,6 +113,16 @@ impl Guards {
         self
     }
 
+    /// The rate at which sessions that go from carrier to carrier (`bowline.v1`) are opened from one address, as messages; past
+    /// it a new one is answered 429, while those that there are go on. Such a session outlives its connection, so that bounds on
+    /// connections don't bound it. None by default, for the reason of [`post_rate`](Self::post_rate), and as many addresses
+    /// are watched, in as much memory.
+    #[must_use]
+    pub fn session_open_rate(mut self, limit: RateLimit) -> Self {
+        self.opens = Some(Arc::new(AddressLimits::new(limit)));
+        self
+    }
+
     /// What is checked without asking the application.
     pub(super) fn check(&self, request: &Parts) -> Result<(), Turned> {
         let target = request.uri.path_and_query().map_or(0, |target| target.as_str().len());
@@ -149,25 +160,32 @@ impl Guards {
     /// Whether one more publication of so many bytes may come from where this one does. It isn't counted yet, since its body
     /// may never come.
     pub(super) fn check_post(&self, request: &Parts, bytes: u64, now: Instant) -> Result<(), Turned> {
-        self.ask_rate(request, |posts, address| posts.check(address, bytes, now))
+        let text = "Too many publications from this address. Send fewer.\n";
+        self.ask_rate(self.posts.as_deref(), request, text, |posts, address| posts.check(address, bytes, now))
     }
 
     /// The same once its body is there; it is counted.
     pub(super) fn take_post(&self, request: &Parts, bytes: u64, now: Instant) -> Result<(), Turned> {
-        self.ask_rate(request, |posts, address| posts.take(address, bytes, now))
+        let text = "Too many publications from this address. Send fewer.\n";
+        self.ask_rate(self.posts.as_deref(), request, text, |posts, address| posts.take(address, bytes, now))
+    }
+
+    /// Whether one more session may be opened from where the request comes from; it is counted.
+    pub(super) fn take_open(&self, request: &Parts, now: Instant) -> Result<(), Turned> {
+        let text = "Too many new sessions from this address. Go on with those that there are, or wait.\n";
+        self.ask_rate(self.opens.as_deref(), request, text, |opens, address| opens.take(address, 0, now))
     }
 
     fn ask_rate(
         &self,
+        limits: Option<&AddressLimits>,
         request: &Parts,
+        text: &'static str,
         ask: impl FnOnce(&AddressLimits, IpAddr) -> Result<(), Duration>,
     ) -> Result<(), Turned> {
-        let (Some(posts), Some(address)) = (&self.posts, self.address(request)) else { return Ok(()) };
-        ask(posts, address).map_err(|wait| {
-            let slower =
-                refusal(StatusCode::TOO_MANY_REQUESTS, "Too many publications from this address. Send fewer.\n");
-            Turned::new(Refused::Rate, retry_after(slower, wait))
-        })
+        let (Some(limits), Some(address)) = (limits, self.address(request)) else { return Ok(()) };
+        ask(limits, address)
+            .map_err(|wait| Turned::new(Refused::Rate, retry_after(refusal(StatusCode::TOO_MANY_REQUESTS, text), wait)))
     }
 
     /// The client's address: of several in `X-Forwarded-For`, the one that the proxy in front has added, the last. If that

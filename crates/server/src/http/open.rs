@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bowline_core::{
@@ -66,6 +66,9 @@ impl Inner {
         let config = Arc::clone(self.hub.session_connection());
         let Grant { identity, headers, rights, .. } = grant;
         let Opened { response, negotiated } = upgrade::answer(ask, &parts, &config, &[SUBPROTOCOL.into()], headers)?;
+        if known.is_none() {
+            self.guards.take_open(&parts, Instant::now())?;
+        }
         let slot = parts.extensions.remove();
         let hub = self.hub.clone();
         tokio::spawn(async move {

@@ -52,8 +52,16 @@ fn seconds(text: &str) -> Option<Duration> {
 /// Whether the client asks for an event stream by name; `*/*`, as curl sends it, doesn't.
 pub(super) fn wants_event_stream(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let mut types = lines.flat_map(|line| line.split(',')).filter_map(|range| range.split(';').next());
-    types.any(|name| name.trim_matches([' ', '\t']).eq_ignore_ascii_case("text/event-stream"))
+    lines.flat_map(|line| line.split(',')).any(|range| {
+        let mut parts = range.split(';').map(|part| part.trim_matches([' ', '\t']));
+        parts.next().is_some_and(|name| name.eq_ignore_ascii_case("text/event-stream")) && !parts.any(is_weight_of_0)
+    })
+}
+
+/// RFC 9110 §12.4.2: a weight of 0 means "not acceptable".
+fn is_weight_of_0(parameter: &str) -> bool {
+    let weight = parameter.strip_prefix(['q', 'Q']).and_then(|rest| rest.strip_prefix('='));
+    weight.is_some_and(|weight| weight.starts_with('0') && weight.bytes().all(|byte| matches!(byte, b'0' | b'.')))
 }
 
 /// Whether the client offers this subprotocol.

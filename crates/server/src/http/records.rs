@@ -40,20 +40,22 @@ impl Records {
     pub(super) fn parse(body: &[u8], max_message: usize) -> Result<Self, Turned> {
         let mut parser = Parser::new(max_event(max_message));
         let mut read = Self::default();
-        // A last event whose empty line was forgotten is whole all the same: the body is.
-        for piece in body.chunks(PIECE).chain([&b"\n\n"[..]]) {
+        for piece in body.chunks(PIECE) {
             parser.push(piece);
-            loop {
-                match parser.next() {
-                    Ok(None) => break,
-                    Ok(Some(piece)) => read.take(piece, max_message)?,
-                    Err(error @ ParseError::EventTooLong { .. }) => return Err(too_large(&error.to_string())),
-                    Err(error) => read.wrong = Some(error.to_string()),
-                }
+            while let Some(piece) = next(&mut parser, &mut read.wrong)? {
+                read.take(piece, max_message)?;
                 if read.wrong.is_some() {
-                    return Ok(read);
+                    break;
                 }
             }
+            if read.wrong.is_some() {
+                return Ok(read);
+            }
+        }
+        // What isn't ended is no event (HTML Standard, "interpreting an event stream"): whoever sent it is to know.
+        parser.push(b"\n\n");
+        if let Some(Piece::Event(_)) = next(&mut parser, &mut read.wrong)? {
+            read.wrong = Some("the last event has no empty line behind it, which ends an event".to_owned());
         }
         Ok(read)
     }
@@ -79,6 +81,18 @@ impl Records {
             Err(error) => self.wrong = Some(error.to_string()),
         }
         Ok(())
+    }
+}
+
+/// What comes next; what is wrong is noted.
+fn next(parser: &mut Parser, wrong: &mut Option<String>) -> Result<Option<Piece>, Turned> {
+    match parser.next() {
+        Ok(piece) => Ok(piece),
+        Err(error @ ParseError::EventTooLong { .. }) => Err(too_large(&error.to_string())),
+        Err(error) => {
+            *wrong = Some(error.to_string());
+            Ok(None)
+        }
     }
 }
 

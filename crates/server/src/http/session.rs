@@ -1,6 +1,9 @@
 //! `/session` without a WebSocket: a session by Comet, long polling, polling and POST (sections 3, 4 and 8 of the protocol).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bowline_core::{
     event_stream,
@@ -151,6 +154,7 @@ impl Inner {
                 return Err(malformed("A new session has no Bowline-Cursor: nothing was sent yet.\n"));
             }
             Named::New => {
+                self.guards.take_open(&parts, Instant::now())?;
                 let handler = &*self.hub.config().handler;
                 // The session is not the connection's, and must not count as one.
                 parts.extensions.remove::<ConnectionSlot>();
@@ -223,7 +227,10 @@ impl Inner {
 /// 404, the same whatever the reason.
 pub(super) fn unknown() -> Turned {
     let text = "There is no such session. Open a new one, with \"Bowline-Session: new\".\n";
-    Turned::new(Refused::Session, refusal(StatusCode::NOT_FOUND, text))
+    let unknown = refusal(StatusCode::NOT_FOUND, text);
+    // A 404 may be kept and given again where nothing forbids it (RFC 9110 §15.1). Fails for headers of the handshake's own only.
+    let told = unknown.clone().header(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Turned::new(Refused::Session, told.unwrap_or(unknown))
 }
 
 fn polled(polled: Polled, open: Open, is_new: bool) -> Response<Body> {

@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use super::Hub;
+use crate::session::Shared;
 
 /// How a hub is drained. Setters take and return `self`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,8 @@ impl Drain {
     }
 
     /// Each client is asked to wait a random time up to this before it reconnects, in the reason of its Close:
-    /// `retry=<milliseconds>`. Default 10 s.
+    /// `retry=<milliseconds>`. Default 10 s. Sessions that nothing carries (`bowline.v1`) can't be told: those that are without a
+    /// carrier 3 s after that time, from the last close on, are dropped, since whoever means to come back has tried by then.
     #[must_use]
     pub const fn reconnect_within(mut self, within: Duration) -> Self {
         self.reconnect_within = within;
@@ -110,6 +112,9 @@ impl Stopping {
     }
 }
 
+/// After the time in which clients come back, so long until sessions that nothing carries are dropped.
+const AWAY_GRACE: Duration = Duration::from_secs(3);
+
 const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// How often sessions are closed meanwhile: a batch each.
@@ -118,7 +123,8 @@ const STEP: Duration = Duration::from_millis(50);
 impl Hub {
     /// Takes no more sessions ([`is_ready`](Self::is_ready) is false from here on), closes those that there are, in random
     /// order over the drain's window, and waits for their ends. What was sent and published to a session before is
-    /// written before its Close. Past the deadline the rest is dropped; how many those were.
+    /// written before its Close. Those that nothing carries are dropped [a while after](Drain::reconnect_within), and past the
+    /// deadline the rest; how many those were.
     ///
     /// # Cancel safety
     /// Dropped midway, no more sessions are closed; call it again to go on.
@@ -141,14 +147,24 @@ impl Hub {
             sleep_until(deadline.min(start + passed)).await;
         }
         drop(sessions);
-        if timeout_at(deadline, self.sessions().ended()).await.is_ok() {
-            return 0;
+        let back = Instant::now().checked_add(drain.reconnect_within.saturating_add(AWAY_GRACE));
+        let mut dropped = 0;
+        if let Some(back) = back.filter(|back| *back < deadline) {
+            if timeout_at(back, self.sessions().ended()).await.is_ok() {
+                return 0;
+            }
+            dropped = self.abort_sessions(Shared::is_away);
         }
-        let rest = self.sessions().all();
-        rest.iter().for_each(|session| session.abort());
-        let count = rest.len();
-        drop(rest);
-        self.sessions().ended().await;
-        count
+        if timeout_at(deadline, self.sessions().ended()).await.is_err() {
+            dropped += self.abort_sessions(|_| true);
+            self.sessions().ended().await;
+        }
+        dropped
+    }
+
+    /// Drops these sessions; how many those were.
+    fn abort_sessions(&self, which: impl Fn(&Shared) -> bool) -> usize {
+        let aborted = self.sessions().all().into_iter().filter(|session| which(session));
+        aborted.map(|session| session.abort()).count()
     }
 }

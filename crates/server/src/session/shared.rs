@@ -89,6 +89,11 @@ impl Shared {
         self.secret.is_some()
     }
 
+    /// Whether it may go from carrier to carrier and has none.
+    pub(crate) fn is_away(&self) -> bool {
+        self.wire().link.carried().is_some_and(|carried| carried.is_away())
+    }
+
     pub(crate) fn wire(&self) -> MutexGuard<'_, Wire> {
         lock(&self.wire)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bowline_core::{Limits, connection::Config};
 use bowline_server::{
     Hub, Session,
-    http::RateLimit,
+    http::{Guards, RateLimit},
     metrics::Transport,
     room::{JoinError, Start},
     session::{DirectError, Overflow},
@@ -183,6 +183,27 @@ async fn sessions_are_counted_whatever_carries_them() {
         peers[3].client.end().await;
         until("there is room", || site.hub.session_count() == 3).await;
         Peer::open(&site, Way::Socket).await;
+    }
+}
+
+/// From one address so many new ones, by whatever carrier; those that there are go on.
+#[tokio::test(start_paused = true)]
+async fn sessions_are_opened_at_a_rate() {
+    for http in BOTH {
+        let guards = Guards::new().trust_forwarded(true).session_open_rate(RateLimit::new().messages(1, 2));
+        let site = Site::guarded(http, Hub::builder(), guards);
+        let from = |address| ("x-forwarded-for", address);
+        let open = async |address| site.ask("GET", "/session", &[("bowline-session", "new"), from(address)], "").await;
+        let secret = open("192.0.2.1").await.events()[0].json()["session"].as_str().unwrap().to_owned();
+        assert!(upgrade(&site, "/session", "bowline.v1", &[from("192.0.2.1")]).await.is_ok());
+        let answer = open("192.0.2.1").await;
+        assert_eq!((answer.status, answer.header("retry-after")), (429, Some("1")));
+        let refused = upgrade(&site, "/ws", "bowline.v1", &[from("192.0.2.1")]).await.err();
+        assert_eq!(refused.map(|answer| answer.status), Some(429));
+        let resumed = format!("bowline.v1, bowline.session.{secret}");
+        assert!(upgrade(&site, "/session", &resumed, &[from("192.0.2.1")]).await.is_ok());
+        assert_eq!(open("192.0.2.2").await.status, 200);
+        assert_eq!(site.hub.session_count(), 3);
     }
 }
 

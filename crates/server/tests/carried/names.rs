@@ -51,6 +51,7 @@ async fn s8_a_session_that_there_is_not_and_one_of_another_are_the_same() {
             for method in ["GET", "POST", "DELETE"] {
                 let answer = site.ask(method, "/session", &[("bowline-session", name), who], "").await;
                 assert_eq!((answer.status, &*answer.text), (404, UNKNOWN), "{what} {method}");
+                assert_eq!(answer.header("cache-control"), Some("no-store"), "{what} {method}");
             }
             let offer = format!("bowline.v1, bowline.session.{name}");
             if !name.is_empty() {

@@ -37,8 +37,10 @@ async fn records_come_once_and_in_order_however_often_they_are_sent() {
             ("id: 4\nevent: text-base64\ndata: YQ1i\n\n", 4),
             (": only a comment\n\n", 4),
             ("", 4),
-            // Lines may end otherwise, and the last event's empty line may be missing.
-            ("\u{feff}id: 5\r\ndata: five\r\n\r\nid: 6\rdata: six", 6),
+            // Lines may end otherwise.
+            ("\u{feff}id: 5\r\ndata: five\r\n\r\nid: 6\rdata: six\r\r", 6),
+            // No event: it has no data.
+            ("id: 7\n", 6),
         ] {
             let answer = client.post(body).await;
             assert_eq!((answer.status, answer.text), (200, ack(last)), "{body:?}");
@@ -73,9 +75,13 @@ async fn what_cannot_be_read_takes_those_before() {
         ("data: without a number\n\n", "no id"),
         ("id: 0\ndata: zero\n\n", "from 1 on"),
         ("id: x\ndata: zero\n\n", "neither a number"),
+        ("id: 02\ndata: two\n\n", "neither a number"),
         ("id: 3\ndata: a hole in the body\n\n", "record 3 stands behind record 1"),
         ("id: 1\ndata: the same again\n\n", "record 1 stands behind record 1"),
-        ("id: 2\nevent: join\ndata: {\n\n", "join"),
+        ("id: 2\nevent: join\ndata: {\n\n", "join: its data is no JSON from column"),
+        ("id: 2\nevent: join\ndata: {}\n\n", "join: its data is no JSON object with room"),
+        ("id: 2\nevent: join\ndata: {\"room\":7}\n\n", "join: its data is no JSON object with room"),
+        ("id: 2\nevent: close\ndata: {\"code\":\"1000\"}\n\n", "close: its data is no JSON object with code"),
         ("id: 2\nevent: binary\ndata: ???\n\n", "base64"),
         ("event: ack\ndata: 0\n\n", "Bowline-Cursor"),
         ("id: 2\nevent: close\ndata: {\"code\":1005}\n\n", "code"),
@@ -88,6 +94,20 @@ async fn what_cannot_be_read_takes_those_before() {
         assert_eq!(told.recv().await.unwrap(), "one");
         assert_eq!(client.post("").await.text, ack(1), "the session lives");
         assert!(told.try_recv().is_err());
+    }
+}
+
+/// As the HTML Standard has it, such an event is none: whoever sent it is to know.
+#[tokio::test(start_paused = true)]
+async fn a_last_event_without_its_empty_line_is_refused() {
+    for wrong in ["id: 2\ndata: two", "id: 2\ndata: two\n", "id: 2\r\ndata: two\r\n", "data"] {
+        let (hub, mut told) = recording();
+        let client = Site::new(Http::One, hub).open().await;
+        let answer = client.post(&format!("id: 1\ndata: one\n\n{wrong}")).await;
+        assert_eq!(answer.status, 400, "{wrong}");
+        assert!(answer.text.contains("no empty line behind it"), "{wrong}: {}", answer.text);
+        assert_eq!(told.recv().await.unwrap(), "one");
+        assert_eq!(client.post("").await.text, ack(1), "the session lives");
     }
 }
 

@@ -66,6 +66,10 @@ async fn the_response_is_for_event_source_and_for_proxies() {
         ("*/*", false),
         ("text/*", false),
         ("application/x-text/event-stream", false),
+        // RFC 9110 §12.4.2: a weight of 0 means that it isn't wanted.
+        ("text/event-stream;q=0", false),
+        ("text/event-stream;v=1; Q=0.000, */*", false),
+        ("text/event-stream;q=0.001", true),
     ];
     for (accept, streams) in table {
         let answer = server.ask("HEAD", "/rooms/a", &[("accept", accept)], "").await;

@@ -30,7 +30,7 @@ impl Part<'_> {
             if let Some(count) = self.speakers.published().filter(|_| !is_told && (is_said || is_late)) {
                 is_told = true;
                 (self.tell)(Word::Published(count));
-            } else if self.knows_all() && is_late || is_said && self.is_complete(&mut owed) {
+            } else if self.may_end && (self.knows_all() && is_late || is_said && self.is_complete(&mut owed)) {
                 return Ok(());
             }
             self.turn(if is_late { u64::MAX } else { ends })?;

@@ -48,6 +48,7 @@ pub(super) fn run(
         start: None,
         broken_off: None,
         published: None,
+        may_end: false,
     };
     part.open_publisher()?;
     part.open_clients()?;
@@ -73,6 +74,7 @@ struct Part<'a> {
     start: Option<u64>,
     broken_off: Option<u64>,
     published: Option<u64>,
+    may_end: bool,
 }
 
 impl Part<'_> {
@@ -119,6 +121,7 @@ impl Part<'_> {
                     self.published = Some(count);
                     self.listeners.heard_at = self.now();
                 }
+                Ok(Order::End) => self.may_end = true,
                 Err(TryRecvError::Empty) => return Ok(()),
                 Err(TryRecvError::Disconnected) => {
                     return Err(Error::Worker { problem: "nobody waits for its report any more".into() });

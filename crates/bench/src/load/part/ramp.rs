@@ -13,8 +13,10 @@ use crate::{Error, LoadPlan, Traffic, Transport};
 
 /// Clients that are opening at a time: below any backlog.
 const AT_A_TIME: usize = 100;
-/// How often the publisher knocks at rooms whose members are not told that they are in them.
+/// How long after the last that was heard of it the publisher knocks again at rooms whose members are not told that they are in them.
 const KNOCKING: u64 = 100_000_000;
+/// The same once all clients of its own process are: those of others may have missed it.
+const KNOCKING_READY: u64 = 1_000_000_000;
 
 impl Part<'_> {
     /// Opens what publications go up by. Where there are no sessions, a bare WebSocket in each room has to do.
@@ -110,11 +112,13 @@ impl Part<'_> {
             if let Speakers::Publisher(publisher) = &mut self.speakers
                 && self.slice.is_bare()
             {
-                if now >= knocked_at + KNOCKING {
+                // While what it said before is still coming, saying more would only pile it up.
+                let quiet = if is_ready { KNOCKING_READY } else { KNOCKING };
+                if now >= knocked_at.max(self.listeners.heard_at) + quiet {
                     publisher.knock(&mut self.crowd, KNOCK)?;
                     knocked_at = now;
                 }
-                next = next.min(knocked_at + KNOCKING);
+                next = next.min(knocked_at.max(self.listeners.heard_at) + quiet);
             }
             self.turn(next)?;
             self.join_fresh()?;

@@ -123,3 +123,28 @@ pub(in crate::load) fn stretches(window: &Range<u64>) -> VecDeque<u64> {
     let ends = (1..MAX_STRETCHES).map(|number| window.start + number * length);
     ends.take_while(|end| end + length <= window.end).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_have_a_second_or_more_and_there_are_not_too_many() {
+        for (duration, ends, length) in [
+            (0, 0, 1),
+            (900, 0, 1),
+            (1_900, 0, 1),
+            (2_500, 1, 1),
+            (600_000, 599, 1),
+            (601_000, 299, 2),
+            (86_400_000, 599, 144),
+        ] {
+            let window = 5..5 + duration * 1_000_000;
+            let found = stretches(&window);
+            assert_eq!(
+                (found.len(), found.front().copied().unwrap_or(5 + length * SECOND)),
+                (ends, 5 + length * SECOND)
+            );
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! One connection of HTTP: a request, its answer, and so on.
 
-use super::response::{Part, Response};
+use super::response::{Head, Part, Response};
 use crate::Counts;
 
 /// A connection with at most one request at a time, made when there is one.
@@ -95,9 +95,11 @@ impl Exchange {
         counts.received.framing += bytes.len() as u64;
         let mut has_arrived = false;
         let result = response.receive(bytes, |part| {
-            if let Part::Head(head) = &part {
-                counts.received.framing -= head.len as u64;
-                counts.received.headers += head.len as u64;
+            if let Part::Head(Head { len, .. }) | Part::Interim(len) = part {
+                counts.received.framing -= len as u64;
+                counts.received.headers += len as u64;
+            }
+            if let Part::Head(head) = part {
                 *is_last |= head.is_last;
                 (*request, *written) = (Vec::new(), 0);
             }

@@ -77,14 +77,24 @@ impl Http {
 
     /// The answer to a request for messages is whole.
     fn answered(&mut self, now: Instant) -> Result<(), String> {
-        let next = match self.ears.refusal.take() {
-            Some(refusal) => now + refusal.wait()?,
-            None if !self.ears.reader.is_open() => return Err("the server's answer opens no session".into()),
-            None if !self.ears.stream.is_whole() => return Err("the server's answer ends within an event".into()),
-            None => self.pace.after(now, self.ears.reader.is_joining()),
-        };
-        self.next = Some(self.ears.not_before.take().map_or(next, |floor| floor.max(next)));
+        if let Some(refusal) = self.ears.refusal.take() {
+            self.ears.not_before = Some(now + refusal.wait()?);
+        } else if !self.ears.reader.is_open() {
+            return Err("the server's answer opens no session".into());
+        } else if !self.ears.stream.is_whole() {
+            return Err("the server's answer ends within an event".into());
+        }
+        let next = if self.ears.reader.is_open() { self.pace.after(now, self.ears.reader.is_joining()) } else { now };
+        self.next = Some(self.ears.not_before.map_or(next, |floor| floor.max(next)));
         Ok(())
+    }
+
+    /// The server has what the client asked: if that was to let it into a room, the answer needn't wait for the time of the next poll.
+    fn hurry(&mut self, now: Instant) {
+        let soonest = self.ears.not_before.map_or(now, |floor| floor.max(now));
+        if self.ears.reader.is_joining() && !self.up.exchange.is_busy() {
+            self.next = self.next.map(|next| next.min(soonest));
+        }
     }
 
     /// Makes the requests that may go now.
@@ -170,7 +180,10 @@ impl Wire for Http {
                     self.answered(now)?;
                 }
             }
-            Side::Up => self.up.receive(bytes, now)?,
+            Side::Up => {
+                self.up.receive(bytes, now)?;
+                self.hurry(now);
+            }
         }
         self.go_on(now);
         Ok(())
@@ -209,7 +222,7 @@ impl Ears {
                 }
                 None => self.events(bytes, now, take),
             },
-            Part::End => Ok(None),
+            Part::Interim(_) | Part::End => Ok(None),
         }
     }
 

@@ -153,7 +153,8 @@ impl<'a> Wires<'a> {
         Self { plan, mount, address, query: query.into() }
     }
 
-    /// The wire of a client. `room` is the one that a bare WebSocket is in by its address; sessions [join](Say::Join) theirs.
+    /// The wire of a client. `room` is the one that a bare WebSocket is in by its address, and so a name that may stand in a URL;
+    /// sessions [join](Say::Join) theirs.
     pub(crate) fn open(&self, client: usize, room: Option<&str>, now: Instant) -> Box<dyn Wire> {
         let pace = match self.plan.transport {
             Transport::Raw => return Box::new(Raw::new(self.raw(room), self.longest())),

@@ -189,7 +189,7 @@ impl Answer {
                     Ok(())
                 })?,
             },
-            Part::End => {}
+            Part::Interim(_) | Part::End => {}
         }
         Ok(())
     }

@@ -154,7 +154,7 @@ impl Reader {
             Some(number) => self.intake.offer(number),
             None => self.intake.next(),
         };
-        self.intake.received(now, payload);
+        self.intake.received(|| now, payload);
         match offered {
             Offered::New => Ok(true),
             Offered::Duplicate => Ok(false),
@@ -165,7 +165,7 @@ impl Reader {
     }
 
     fn published(&mut self, is_new: bool, text: &[u8], now: Instant, take: Take<'_>) -> Option<usize> {
-        self.intake.received(now, text.len());
+        self.intake.received(|| now, text.len());
         is_new.then(|| {
             take(Came::Message(text));
             text.len()
@@ -201,7 +201,7 @@ impl Reader {
         }
         let skipped = to.offset.saturating_sub(room.offset);
         room.offset += skipped;
-        self.intake.received(now, 0);
+        self.intake.received(|| now, 0);
         if skipped > 0 {
             take(Came::Gap(skipped));
         }

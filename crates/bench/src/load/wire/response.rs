@@ -7,9 +7,9 @@ use super::partial::Partial;
 /// Longest head of a response, and of trailers: 16 KiB.
 pub(super) const MAX_HEAD: usize = 16 << 10;
 /// Most headers of a response.
-const MAX_HEADERS: usize = 64;
+pub(super) const MAX_HEADERS: usize = 64;
 /// Longest line with a chunk's size.
-const MAX_CHUNK_LINE: usize = 1 << 10;
+pub(super) const MAX_CHUNK_LINE: usize = 1 << 10;
 
 /// Reads the responses of a connection, one for each request.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(super) struct Response {
 /// What a response consists of.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Part<'a> {
+    /// The head of something like 100 Continue, which is no answer yet (RFC 9110 §15.2); so long.
+    Interim(usize),
     Head(Head),
     Body(&'a [u8]),
     End,
@@ -113,11 +115,7 @@ fn step(
         Next::Head => {
             let Some((head, then)) = head(bytes)? else { return Ok(0) };
             *next = then;
-            // Something like 100 Continue is no answer yet (RFC 9110 §15.2).
-            if matches!(next, Next::Head) {
-                return Ok(head.len);
-            }
-            hand_on(Part::Head(head))?;
+            hand_on(if matches!(next, Next::Head) { Part::Interim(head.len) } else { Part::Head(head) })?;
             if matches!(next, Next::Rest(0)) {
                 end(next, hand_on)?;
             }
@@ -147,11 +145,12 @@ fn step(
             _ => Err("its answer is not chunked as HTTP has it".into()),
         },
         Next::Trailer => {
-            let Some(line) = memchr::memchr(b'\n', bytes) else { return whole_or(bytes, MAX_HEAD, "a trailer") };
-            if matches!(bytes.get(..line), Some(b"\r" | b"")) {
+            let end_of_line = memchr::memchr(b'\n', bytes).map(|line| line + 1);
+            check(end_of_line.unwrap_or(bytes.len() + 1), MAX_HEAD, "a trailer")?;
+            if bytes.starts_with(b"\r\n") || bytes.starts_with(b"\n") {
                 end(next, hand_on)?;
             }
-            Ok(line + 1)
+            Ok(end_of_line.unwrap_or_default())
         }
     }
 }
@@ -174,30 +173,28 @@ fn body(
 }
 
 fn chunk_size(next: &mut Next, bytes: &[u8]) -> Result<usize, String> {
-    match httparse::parse_chunk_size(bytes) {
-        Ok(httparse::Status::Complete((len, size))) => {
-            *next = if size == 0 { Next::Trailer } else { Next::Chunk(size) };
-            Ok(len)
-        }
-        Ok(httparse::Status::Partial) => whole_or(bytes, MAX_CHUNK_LINE, "the size of a chunk"),
-        Err(_) => Err("its answer is not chunked as HTTP has it".into()),
-    }
+    let parsed = httparse::parse_chunk_size(bytes).map_err(|_| "its answer is not chunked as HTTP has it")?;
+    let httparse::Status::Complete((len, size)) = parsed else {
+        return check(bytes.len() + 1, MAX_CHUNK_LINE, "the size of a chunk").map(|()| 0);
+    };
+    check(len, MAX_CHUNK_LINE, "the size of a chunk")?;
+    *next = if size == 0 { Next::Trailer } else { Next::Chunk(size) };
+    Ok(len)
 }
 
-/// More has to come, unless that would be too much.
-fn whole_or(bytes: &[u8], max: usize, what: &str) -> Result<usize, String> {
-    if bytes.len() < max { Ok(0) } else { Err(format!("{what} of its answer is longer than {max} bytes")) }
+/// Whether something may be so long, which is one byte more than has come where it isn't whole.
+fn check(len: usize, max: usize, what: &str) -> Result<(), String> {
+    if len <= max { Ok(()) } else { Err(format!("{what} of its answer is longer than {max} bytes")) }
 }
 
 fn head(bytes: &[u8]) -> Result<Option<(Head, Next)>, String> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
-    let len = match response.parse(bytes) {
-        Ok(httparse::Status::Complete(len)) if len <= MAX_HEAD => len,
-        Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD => return Ok(None),
-        Ok(_) => return Err(format!("the head of its answer is longer than {MAX_HEAD} bytes")),
-        Err(error) => return Err(format!("its answer is not HTTP ({error})")),
+    let parsed = response.parse(bytes).map_err(|error| format!("its answer is not HTTP ({error})"))?;
+    let httparse::Status::Complete(len) = parsed else {
+        return check(bytes.len() + 1, MAX_HEAD, "the head").map(|()| None);
     };
+    check(len, MAX_HEAD, "the head")?;
     let text = |name: &str| {
         let header = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
         header.and_then(|header| std::str::from_utf8(header.value).ok())

@@ -64,15 +64,23 @@ impl Stream {
                 let rest = &bytes[from..];
                 let end = memchr_iter(b'\n', rest).find(|end| rest.get(end + 1) == Some(&b'\n'));
                 let Some(end) = end else { break };
-                block(&bytes[at..from + end], *longest, &mut hand_on)?;
+                let lines = &bytes[at..from + end];
+                check(lines.len(), *longest)?;
+                block(lines, *longest, &mut hand_on)?;
                 (at, seen) = (from + end + 2, 0);
             }
-            if bytes.len() - at > *longest {
-                return Err(format!("an event is longer than {longest} bytes, or its end is not two line feeds"));
-            }
+            // The first of its two line feeds may be among them.
+            check((bytes.len() - at).saturating_sub(1), *longest)?;
             Ok(at)
         })
     }
+}
+
+fn check(event: usize, longest: usize) -> Result<(), String> {
+    if event <= longest {
+        return Ok(());
+    }
+    Err(format!("an event is longer than {longest} bytes, or its end is not two line feeds"))
 }
 
 /// How long the comments and empty lines at the front are: any number may come between two events.

@@ -120,6 +120,10 @@ settings! {
         post_rate ("post-rate"): Count<1> = Count(usize::MAX);
         /// Publications by POST that one address may send at once, where there is a `post_rate`
         post_burst ("post-burst"): Count<1, 1_000_000> = Count(100);
+        /// Sessions that one address may open a second at /session; more get 429
+        session_open_rate ("session-open-rate"): Count<1> = Count(usize::MAX);
+        /// Sessions that one address may open at once, where there is a `session_open_rate`
+        session_open_burst ("session-open-burst"): Count<1, 1_000_000> = Count(100);
         /// Most bytes of bodies of POSTs that are read or wait at a time, of all together; one more POST is answered 503
         max_post_bytes ("max-post-bytes"): Size = Size(64 << 20);
     }

@@ -98,7 +98,8 @@ impl Record for ClientRecord {
     fn parse(kind: &str, data: &str) -> Result<Option<Self>, BadRecord> {
         Ok(Some(match kind {
             "join" => {
-                let JoinData { room, after, history } = from_json("join", data)?;
+                let JoinData { room, after, history } =
+                    from_json("join", "room, a text, and maybe after, a text, or history, a number", data)?;
                 let start = match (after, history) {
                     (None, None) => JoinStart::Newest,
                     (None, Some(count)) => JoinStart::History(count),
@@ -107,9 +108,12 @@ impl Record for ClientRecord {
                 };
                 Self::Join { room, start }
             }
-            "leave" => Self::Leave { room: from_json::<RoomData>("leave", data)?.room },
-            "publish" => Self::Publish(Box::new(from_json::<PublishData>("publish", data)?.publish()?)),
-            "members" => Self::Members { room: from_json::<RoomData>("members", data)?.room },
+            "leave" => Self::Leave { room: from_json::<RoomData>("leave", "room, a text", data)?.room },
+            "publish" => Self::Publish(Box::new(
+                from_json::<PublishData>("publish", "room and one of text, base64 and text_base64, all texts", data)?
+                    .publish()?,
+            )),
+            "members" => Self::Members { room: from_json::<RoomData>("members", "room, a text", data)?.room },
             "close" => Self::Close(close_from_json(data)?),
             _ => return Ok(None),
         }))

@@ -82,12 +82,18 @@ fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// An object. A list is none, though serde takes one for a struct too, in the order of its fields.
-fn from_json<T: DeserializeOwned>(what: &'static str, data: &str) -> Result<T, BadRecord> {
+/// An object with these members. A list is none, though serde takes one for a struct too, in the order of its fields.
+fn from_json<T: DeserializeOwned>(kind: &'static str, members: &str, data: &str) -> Result<T, BadRecord> {
+    let no_object = || BadRecord::found(kind, format!("its data is no JSON object with {members}, each once"));
     if !data.trim_ascii_start().starts_with('{') {
-        return Err(BadRecord::found(what, "this is no JSON object"));
+        return Err(no_object());
     }
-    serde_json::from_str(data).map_err(|error| BadRecord::found(what, error.to_string()))
+    serde_json::from_str(data).map_err(|error| {
+        if error.is_data() {
+            return no_object();
+        }
+        BadRecord::found(kind, format!("its data is no JSON from column {} on", error.column()))
+    })
 }
 
 /// The data of `close`, either way.
@@ -103,7 +109,7 @@ fn close_to_json(frame: &CloseFrame) -> String {
 }
 
 fn close_from_json(data: &str) -> Result<CloseFrame, BadRecord> {
-    let CloseData { code, reason } = from_json("close", data)?;
+    let CloseData { code, reason } = from_json("close", "code, a number, and maybe reason, a text", data)?;
     let code = CloseCode::new(code).ok_or_else(|| BadRecord::found("close has no code that may be sent", data))?;
     if reason.len() > CloseFrame::MAX_REASON {
         return Err(BadRecord::new("the reason of close is over 123 bytes"));

@@ -122,7 +122,8 @@ impl Record for ServerRecord {
     fn parse(kind: &str, data: &str) -> Result<Option<Self>, BadRecord> {
         Ok(Some(match kind {
             "joined" => {
-                let JoinedData { to, room, number, position: place } = from_json("joined", data)?;
+                let JoinedData { to, room, number, position: place } =
+                    from_json("joined", "to and number, numbers, room and position, texts", data)?;
                 Self::Joined {
                     to,
                     room,
@@ -131,20 +132,22 @@ impl Record for ServerRecord {
                 }
             }
             "left" => {
-                let LeftData { to, room } = from_json("left", data)?;
+                let LeftData { to, room } = from_json("left", "to, a number, and room, a text", data)?;
                 Self::Left { to, room }
             }
             "published" => {
-                let PublishedData { to, position: place, duplicate } = from_json("published", data)?;
+                let PublishedData { to, position: place, duplicate } =
+                    from_json("published", "to, a number, and position, a text", data)?;
                 Self::Published { to, position: position("published has no position", &place)?, duplicate }
             }
             "members" => {
-                let MembersData { to, room, members } = from_json("members", data)?;
+                let MembersData { to, room, members } =
+                    from_json("members", "to, a number, room, a text, and members, a list", data)?;
                 let members = members.into_iter().map(Member::try_from).collect::<Result<_, _>>()?;
                 Self::Members { to, room, members }
             }
             "failed" => {
-                let FailedData { to, error, text } = from_json("failed", data)?;
+                let FailedData { to, error, text } = from_json("failed", "to, a number, error and text, texts", data)?;
                 let reason = error.parse().map_err(|_| BadRecord::found("failed has an unknown error", &error))?;
                 Self::Failed { to, error: reason, text }
             }

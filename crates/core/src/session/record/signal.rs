@@ -165,11 +165,12 @@ impl Signal for ServerSignal {
 
     fn parse(kind: &str, data: &str) -> Result<Option<Self>, BadRecord> {
         Ok(Some(match kind {
-            "open" => Self::Open(from_json::<OpenData>("open", data)?.open()?),
+            "open" => Self::Open(from_json::<OpenData>("open", "version, id, ack, from and ttl", data)?.open()?),
             "ack" => Self::Ack(number("ack has no number", data)?),
             "from" => Self::From(number("from has no number", data)?),
             "gap" => {
-                let GapData { room, from, to, reason, number } = from_json("gap", data)?;
+                let GapData { room, from, to, reason, number } =
+                    from_json("gap", "room, from, to and reason, texts", data)?;
                 let reason = reason.parse().map_err(|_| BadRecord::found("gap has an unknown reason", &reason))?;
                 let gap =
                     Gap { from: position("gap has no from", &from)?, to: position("gap has no to", &to)?, reason };
@@ -178,7 +179,9 @@ impl Signal for ServerSignal {
                 }
                 Self::Gap { room, gap, number: number.map(RoomNumber) }
             }
-            "presence" => Self::Presence(from_json::<PresenceData>("presence", data)?.presence()?),
+            "presence" => {
+                Self::Presence(from_json::<PresenceData>("presence", "room and presence, texts", data)?.presence()?)
+            }
             "superseded" => Self::Superseded,
             _ => return Ok(None),
         }))

@@ -122,7 +122,7 @@ impl Client {
 
     fn record(&mut self, side: &Side, number: Option<u64>, record: &ServerRecord, now: Instant) {
         let carrier = side.carrier.as_ref().expect("open comes first");
-        self.end.intake.received(now, record.size());
+        self.end.intake.received(|| now, record.size());
         match self.end.receive(carrier, number).expect("the carrier that it counts on") {
             Offered::New => {
                 self.got += 1;
@@ -136,7 +136,7 @@ impl Client {
 
     fn publication(&mut self, offset: u64, message: &bowline_core::Message, now: Instant) {
         assert_eq!(*message, content::publication(offset));
-        self.end.intake.received(now, message.len());
+        self.end.intake.received(|| now, message.len());
         if offset > self.offset {
             assert_eq!(offset, self.offset + 1, "a publication is missing");
             self.offset = offset;

@@ -151,7 +151,7 @@ impl Server {
     }
 
     fn record(&mut self, offered: Offered, record: &ClientRecord, now: Instant) {
-        self.end.intake.received(now, record.size());
+        self.end.intake.received(|| now, record.size());
         match offered {
             Offered::New => {
                 self.got += 1;

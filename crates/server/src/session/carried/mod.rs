@@ -311,9 +311,14 @@ impl Carried {
         [unattended, ack, stalled, closing, asked].into_iter().flatten().min()
     }
 
+    /// Whether nothing carries it.
+    pub(super) const fn is_away(&self) -> bool {
+        matches!(self.by, By::Nothing(_))
+    }
+
     /// Whether there is a carrier, or was a moment ago, as between two polls.
     const fn is_attended(&self) -> bool {
-        !(matches!(self.by, By::Nothing(_)) && self.is_left_behind)
+        !(self.is_away() && self.is_left_behind)
     }
 
     /// What is due `now`. `is_wanted` tells that something waits for room in the ring.

@@ -1,9 +1,13 @@
 //! What a session's ring holds.
 
 use bowline_core::{
+    Message,
     message::Outgoing,
     session::{Kept, Record as _, ServerRecord, events, websocket},
+    stream::WebSocket,
 };
+
+use crate::io::Io;
 
 /// A record of the server's, as it is kept.
 #[derive(Debug)]
@@ -24,21 +28,19 @@ impl Kept for Sent {
 }
 
 impl Sent {
-    /// As a message of a WebSocket.
-    pub(super) fn to_message(&self) -> Outgoing {
+    /// Queues it on a WebSocket, if that still takes anything.
+    pub(super) fn queue(&self, ws: &mut WebSocket<Io>) {
         match self {
-            Self::Message(message) => {
-                let text = message.message().as_text();
-                if text.is_some_and(|text| text.starts_with(SEPARATOR)) { self.escaped() } else { message.clone() }
-            }
-            Self::Record(record) => websocket::encode_record(&**record).into(),
+            Self::Message(message) if is_escaped(message.message()) => self.queue_escaped(ws),
+            Self::Message(message) => drop(ws.queue_kept(message)),
+            Self::Record(record) => drop(ws.queue(websocket::encode_record(&**record))),
         }
     }
 
     /// A text that begins with the separator. Not compressed, since nobody knows any more whether it was to be.
     #[cold]
-    fn escaped(&self) -> Outgoing {
-        Outgoing::uncompressed(websocket::encode_record(&self.to_record()))
+    fn queue_escaped(&self, ws: &mut WebSocket<Io>) {
+        drop(ws.queue(Outgoing::uncompressed(websocket::encode_record(&self.to_record()))));
     }
 
     fn to_record(&self) -> ServerRecord {
@@ -57,5 +59,7 @@ impl Sent {
     }
 }
 
-/// What tells an event from a message (section 5 of the protocol).
-const SEPARATOR: char = '\u{1e}';
+/// Whether it is a text that begins with what tells an event from a message (section 5 of the protocol).
+fn is_escaped(message: &Message) -> bool {
+    matches!(message, Message::Text(text) if text.as_bytes().first() == Some(&0x1e))
+}

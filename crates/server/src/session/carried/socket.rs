@@ -109,16 +109,16 @@ impl Socket {
         });
     }
 
-    /// Reads one message of what has come, if there is a place for it.
-    fn read(&mut self) -> bool {
+    /// Reads one message of what has come, if what was read before lets it: `None` if it hasn't, and `Some(None)` if it was
+    /// nothing that is taken in its order.
+    fn read(&mut self) -> Option<Option<In>> {
         if self.end.is_some() || self.acked.is_some() {
-            return false;
+            return None;
         }
-        let Some(taken) = self.ws.try_recv() else { return false };
         // Why it failed is no news to the session, which goes on by another.
-        let Ok(Some(message)) = taken else { return self.end_with(Came::End) };
+        let Ok(Some(message)) = self.ws.try_recv()? else { return self.end_with(Came::End) };
         if self.is_deaf {
-            return true;
+            return Some(None);
         }
         match self.decoder.receive(message) {
             Ok(Some(Item::Record(ClientRecord::Message(message)))) if message.len() > self.max_message => {
@@ -126,19 +126,34 @@ impl Socket {
                 self.ws.start_close(CloseCode::MESSAGE_TOO_BIG);
                 self.is_deaf = true;
             }
-            Ok(Some(Item::Record(record))) => self.put(In::Record(record)),
-            Ok(Some(Item::Signal(ClientSignal::From(number)))) => self.put(In::From(number)),
+            Ok(Some(Item::Record(record))) => return Some(Some(In::Record(record))),
+            Ok(Some(Item::Signal(ClientSignal::From(number)))) => return Some(Some(In::From(number))),
             Ok(Some(Item::Signal(ClientSignal::Ack(cursor)))) => self.acked = Some(cursor),
             // Clients have no publications, and no other signals.
             Ok(Some(_) | None) => {}
             Err(error) => return self.end_with(Came::Bad(error.to_string())),
         }
-        true
+        Some(None)
     }
 
-    fn end_with(&mut self, came: Came) -> bool {
+    fn end_with(&mut self, came: Came) -> Option<Option<In>> {
         self.end = Some(came);
-        true
+        Some(None)
+    }
+
+    /// The next message, if that is what comes next of all that is taken in its order; anything else stays in front.
+    fn next_message(&mut self) -> Option<Message> {
+        while self.front.is_none() {
+            match self.read()? {
+                Some(In::Record(ClientRecord::Message(message))) => return Some(message),
+                Some(came) => self.put(came),
+                None => {}
+            }
+        }
+        if !matches!(self.front, Some(In::Record(ClientRecord::Message(_)))) {
+            return None;
+        }
+        if let Some(In::Record(ClientRecord::Message(message))) = self.take_front() { Some(message) } else { None }
     }
 
     fn put(&mut self, came: In) {
@@ -183,16 +198,8 @@ impl Carried {
     pub(crate) fn pull(&mut self) -> Option<Message> {
         let By::WebSocket(socket) = &mut self.by else { return None };
         loop {
-            if socket.front.is_none() && !socket.read() {
-                return None;
-            }
-            match &socket.front {
-                Some(In::Record(ClientRecord::Message(_))) => {}
-                Some(_) => return None,
-                None => continue,
-            }
-            let Some(In::Record(ClientRecord::Message(message))) = socket.take_front() else { return None };
-            self.ends.intake.received(Instant::now().into_std(), message.len());
+            let message = socket.next_message()?;
+            self.ends.intake.received(|| Instant::now().into_std(), message.len());
             if self.ends.intake.next() == Offered::New {
                 return Some(message);
             }
@@ -204,7 +211,7 @@ impl Carried {
         let Some(socket) = self.socket() else { return };
         let Some(In::Record(record)) = socket.take_front() else { return };
         let rights = socket.rights.clone();
-        self.ends.intake.received(Instant::now().into_std(), record.size());
+        self.ends.intake.received(|| Instant::now().into_std(), record.size());
         if self.ends.intake.next() == Offered::New && is_permitted {
             self.carry_out(shared, self.ends.intake.last(), record, &rights);
         }
@@ -255,8 +262,8 @@ impl Carried {
         if socket.ws.poll_attend(cx).is_pending() { Came::Nothing } else { Came::End }
     }
 
-    /// Writes what there is for the WebSocket. Whether that is all that can be done now: else the budget of a turn has run out.
-    pub(crate) fn write(&mut self, shared: &Shared, cx: &mut Context<'_>) -> bool {
+    /// Writes what there is for the WebSocket; `now` is asked only where something may have to be acknowledged. Whether that is all that can be done now: else the budget of a turn has run out.
+    pub(crate) fn write(&mut self, shared: &Shared, cx: &mut Context<'_>, now: impl Fn() -> Instant) -> bool {
         let last = self.last_before_close();
         let Self { by: By::WebSocket(socket), ends, carrier, unread, closing, .. } = self else { return true };
         let Socket { ws, held, .. } = &mut **socket;
@@ -272,7 +279,7 @@ impl Carried {
             // Behind the records, so that who sees it has had those before. Where there is no room, a later one says it all.
             if ws.can_queue()
                 && ends.intake.poll_timeout().is_some()
-                && let Some(last) = ends.intake.take_ack(Instant::now().into_std())
+                && let Some(last) = ends.intake.take_ack(now().into_std())
             {
                 drop(ws.queue(encode_signal(&ServerSignal::Ack(last))));
             }
@@ -320,16 +327,18 @@ impl Socket {
         if self.ws.poll_ready(cx).is_pending() {
             return Came::Nothing;
         }
-        self.read();
+        if let Some(Some(came)) = self.read() {
+            self.put(came);
+        }
         Came::Some
     }
 }
 
 fn queue(ws: &mut WebSocket<Io>, counted: &Counted<'_, Sent>) {
-    drop(match counted {
-        Counted::Record(sent) => ws.queue(sent.to_message()),
-        Counted::From(number) => ws.queue(encode_signal(&ServerSignal::From(*number))),
-    });
+    match counted {
+        Counted::Record(sent) => sent.queue(ws),
+        Counted::From(number) => drop(ws.queue(encode_signal(&ServerSignal::From(*number)))),
+    }
 }
 
 /// Writes what a room has.

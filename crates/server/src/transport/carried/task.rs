@@ -2,10 +2,19 @@
 //!
 //! A response is driven by the connection that it belongs to: the task only wakes it.
 
-use std::{future::Future, pin::Pin, sync::Arc, task::Context, time::Duration};
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Context,
+    time::Duration,
+};
 
 use bowline_core::{CloseCode, CloseFrame, Error, ProtocolError, connection::Ended, error::Timeout};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, Sleep, sleep_until},
+};
 use tracing::Span;
 
 use crate::{
@@ -81,7 +90,7 @@ impl Work for CarriedWork {
     fn turn_for_rooms(&mut self, shared: &Shared, cx: &mut Context<'_>) -> bool {
         let mut wire = shared.wire();
         let Some(carried) = wire.link.carried().filter(|carried| !carried.is_closing()) else { return false };
-        let is_done = carried.write(shared, cx);
+        let is_done = carried.write(shared, cx, Instant::now);
         carried.wake_response();
         is_done && carried.is_settled()
     }
@@ -90,11 +99,12 @@ impl Work for CarriedWork {
         let wire = &mut *shared.wire();
         count_received(shared, wire);
         self.end_as_asked(shared, wire);
-        if self.keep_time(shared, wire) {
+        let now = Instant::now();
+        if self.keep_time(shared, wire, now) {
             return Turn::Over;
         }
         let Some(carried) = wire.link.carried() else { return Turn::Over };
-        let is_done = carried.write(shared, cx);
+        let is_done = carried.write(shared, cx, || now);
         carried.wake_response();
         if let Some(ended) = carried.ended() {
             return over(wire, ended);
@@ -167,15 +177,15 @@ impl CarriedWork {
         }
     }
 
-    /// Does what is due; whether the session is over by it.
-    fn keep_time(&mut self, shared: &Shared, wire: &mut Wire) -> bool {
-        if self.flush_by.is_some_and(|by| by <= Instant::now()) {
+    /// Does what is due `now`; whether the session is over by it.
+    fn keep_time(&mut self, shared: &Shared, wire: &mut Wire, now: Instant) -> bool {
+        if self.flush_by.is_some_and(|by| by <= now) {
             wire.abort();
             return true;
         }
         let is_wanted = self.has_direct || wire.is_room_wanted();
         let Some(carried) = wire.link.carried() else { return true };
-        match carried.due(Instant::now(), is_wanted, self.times) {
+        match carried.due(now, is_wanted, self.times) {
             Due::Nothing => false,
             Due::LeaveBehind => {
                 shared.leave_behind();
@@ -300,12 +310,16 @@ impl CarriedWork {
             self.timer = None;
             return Turn::Wait;
         };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         // One that goes off too early is set anew then, so that not every message sets it.
+        if self.timer.as_ref().is_some_and(|timer| timer.deadline() <= deadline && !timer.is_elapsed()) {
+            return Turn::Wait;
+        }
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if timer.deadline() > deadline {
             timer.as_mut().reset(deadline);
         }
-        while timer.as_mut().poll(cx).is_ready() {
+        // Outside of the task's budget: once that is used up, a timer says `Pending` without having been set.
+        while pin!(unconstrained(timer.as_mut())).poll(cx).is_ready() {
             if Instant::now() >= deadline {
                 return Turn::Again;
             }

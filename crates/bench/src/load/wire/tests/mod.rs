@@ -1,5 +1,6 @@
 //! Wires fed with bytes as the protocol has them, at any split.
 
+mod http;
 mod raw;
 mod server;
 mod session;
@@ -109,4 +110,40 @@ fn at_any_split(begin: impl Fn() -> (Box<dyn Wire>, usize), side: Side, bytes: &
     assert_eq!(log, expected, "byte by byte");
     assert!(failed || without_arrivals(split) == without_arrivals(counts), "byte by byte: {split:?}, not {counts:?}");
     (expected, counts)
+}
+
+/// What is whole within one read is handed on from where it lies.
+#[test]
+fn nothing_whole_is_copied() {
+    let text = "a message of some length, as they are";
+    let opened = |transport| {
+        let mut wire = open(&plan(transport));
+        wire.connected(Side::Down, Instant::now());
+        let request = written(&mut *wire, Side::Down);
+        let event = format!("event: open\ndata: {OPEN}");
+        let answer = match transport {
+            Transport::Raw => agree(&request, "").into_bytes(),
+            Transport::WebSocket => {
+                let answer = agree(&request, "Sec-WebSocket-Protocol: bowline.v1\r\n");
+                [answer.as_bytes(), &frame(1, format!("\u{1e}{event}"))].concat()
+            }
+            _ => format!("HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n{event}\n\n").into_bytes(),
+        };
+        assert!(Log::default().feed(&mut *wire, Side::Down, &answer, Instant::now()));
+        wire
+    };
+    let event = format!("id: 1\ndata: {text}\n\n").into_bytes();
+    for (transport, bytes) in
+        [(Transport::Raw, frame(1, text)), (Transport::WebSocket, frame(1, text)), (Transport::Comet, event)]
+    {
+        let mut came = None;
+        let mut take = |it: Came<'_>| {
+            if let Came::Message(text) = it {
+                came = Some(text.as_ptr_range());
+            }
+        };
+        opened(transport).receive(Side::Down, &bytes, Instant::now(), &mut take).expect("a message");
+        let (came, bytes) = (came.expect("a message"), bytes.as_ptr_range());
+        assert!(bytes.start <= came.start && came.end <= bytes.end, "{transport:?}");
+    }
 }

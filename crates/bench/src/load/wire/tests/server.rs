@@ -71,6 +71,16 @@ impl Client {
         }
     }
 
+    /// Goes on until no poll is under way.
+    fn run_until_idle(&mut self) {
+        let (deadline, mut events) = (Instant::now() + PATIENCE, Events::with_capacity(8));
+        while self.wire.due().is_none() {
+            assert!(Instant::now() < deadline, "no answer came");
+            self.work();
+            self.poll.poll(&mut events, Some(Duration::from_millis(10))).expect("events");
+        }
+    }
+
     /// Connects, writes and reads until nothing more can be done.
     fn work(&mut self) {
         while [Side::Down, Side::Up].map(|side| self.connect(side) | self.write(side) | self.read(side)).contains(&true)
@@ -124,16 +134,9 @@ impl Client {
 
     /// Goes on until a poll has brought nothing: how many bytes its request and its answer had.
     fn empty_poll(&mut self) -> u64 {
-        let (deadline, mut events) = (Instant::now() + PATIENCE, Events::with_capacity(8));
         let before = self.sent + self.received;
-        // Between two polls.
-        assert!(self.wire.due().is_some());
         self.wire.attend(self.wire.due().expect("the next poll"));
-        while self.wire.due().is_none() {
-            assert!(Instant::now() < deadline, "no answer came");
-            self.work();
-            self.poll.poll(&mut events, Some(Duration::from_millis(10))).expect("events");
-        }
+        self.run_until_idle();
         self.sent + self.received - before
     }
 
@@ -225,6 +228,21 @@ fn a_client_publishes() {
         client.run_until(|log| log.0.len() > opened);
         assert_eq!(client.log.0[opened], "dinner", "{transport:?}");
     }
+}
+
+#[test]
+fn to_join_takes_no_interval() {
+    let (_runtime, running, _hub) = serve();
+    let mut plan = plan_at(&running, Transport::Polling);
+    plan.poll_interval = Duration::from_secs(3600);
+    let mut client = Client::new(&plan, None);
+    client.run_until(|log| log.0 == ["open"]);
+    let next = client.wire.due();
+    client.wire.say(Say::Join("kitchen"));
+    client.run_until(|log| log.0 == ["open", "joined"]);
+    // And moves no poll.
+    client.run_until_idle();
+    assert_eq!(client.wire.due(), next);
 }
 
 #[test]

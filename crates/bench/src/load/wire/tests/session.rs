@@ -121,3 +121,13 @@ fn what_is_said_goes_as_the_protocol_has_it() {
         assert_eq!(wire.counts().sent.payload, payload);
     }
 }
+
+#[test]
+fn it_is_in_128_rooms_and_no_more() {
+    let (mut wire, _) = begin();
+    let rooms: Vec<u8> = (1..=128).flat_map(|number| joined(number, number, 0)).collect();
+    let mut log = Log::default();
+    assert!(log.feed(&mut *wire, Side::Down, &[event("open", OPEN), rooms].concat(), Instant::now()));
+    assert!(!log.feed(&mut *wire, Side::Down, &joined(129, 129, 0), Instant::now()));
+    assert!(log.0.last().is_some_and(|last| last.contains("more than 128 rooms")), "{log:?}");
+}

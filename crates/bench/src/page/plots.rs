@@ -1,0 +1,304 @@
+//! Which charts a document has.
+
+use std::collections::BTreeMap;
+
+use super::chart::{Bar, Bars, COLOURS, Chart, Curve, Kind, Lines, Scale, Weight};
+use crate::process::float;
+use crate::{Cell, Distribution, Document, Figure, Figures, LoadReport, Plot, Report, Spread};
+
+/// Most curves of a chart: more can't be told apart.
+const MAX_CURVES: usize = COLOURS;
+/// Points of a percentile curve for each nine.
+const PER_NINE: u32 = 24;
+
+/// All charts, in the order in which they are shown. Those of fewer than two cells are left out where there would be nothing to
+/// compare.
+pub(super) fn charts(document: &Document) -> Vec<Chart> {
+    let series = Series::of(document);
+    let mut charts = vec![series.percentiles()];
+    charts.extend(series.over_axes(
+        "latency",
+        "Latency",
+        "latency (ms)",
+        &[("p99", Weight::Thick), ("p50", Weight::Thin)],
+    ));
+    charts.extend(series.over_axes("memory", "Memory", "resident (MiB)", &[("resident", Weight::Thick)]));
+    charts.extend(series.over_axes("cpu", "Server CPU", "CPU per 1,000 (ms)", &[("cpu", Weight::Thick)]));
+    charts.push(series.latency_over_time());
+    charts.push(series.memory_over_time());
+    charts.push(series.bytes());
+    charts.push(series.bars("cpu", "cpu-bars", "Server CPU per 1,000 deliveries", ""));
+    charts.push(series.idle_memory());
+    charts.push(series.bars(
+        "idle_cpu",
+        "idle-cpu",
+        "What keeping an idle client costs",
+        "CPU time a second of the server, a client",
+    ));
+    charts.extend(document.plots.iter().map(of_plot));
+    charts.retain(Chart::says_something);
+    charts
+}
+
+impl Chart {
+    fn says_something(&self) -> bool {
+        match &self.kind {
+            Kind::Lines(lines) => lines.curves.iter().any(|curve| curve.points.len() > 1),
+            Kind::Bars(bars) => bars.bars.len() > 1,
+        }
+    }
+}
+
+/// Cells, by what they are shown as: the same colour in all charts.
+struct Series<'a> {
+    document: &'a Document,
+    colours: BTreeMap<&'a str, usize>,
+}
+
+impl<'a> Series<'a> {
+    fn of(document: &'a Document) -> Self {
+        let mut colours = BTreeMap::new();
+        for cell in &document.cells {
+            let next = colours.len();
+            colours.entry(key(cell)).or_insert(next);
+        }
+        Self { document, colours }
+    }
+
+    fn colour(&self, cell: &Cell) -> usize {
+        self.colours.get(key(cell)).copied().unwrap_or(0)
+    }
+
+    /// Cells that stand for themselves; where an axis was swept and there are no others, the last on it of each series.
+    fn single(&self) -> Vec<&'a Cell> {
+        let cells = &self.document.cells;
+        if cells.iter().any(|cell| cell.at.is_none()) {
+            return cells.iter().filter(|cell| cell.at.is_none()).collect();
+        }
+        let mut last = BTreeMap::new();
+        for cell in cells {
+            last.insert(self.colour(cell), cell);
+        }
+        last.into_values().collect()
+    }
+
+    /// Runs of one load each.
+    fn loads(&self) -> impl Iterator<Item = (&'a Cell, Vec<&'a LoadReport>)> {
+        let load = |run: &'a Report| if let Report::Load(load) = run { Some(load) } else { None };
+        let cells =
+            self.single().into_iter().map(move |cell| (cell, cell.runs.iter().filter_map(load).collect::<Vec<_>>()));
+        cells.filter(|(_, runs)| !runs.is_empty()).take(MAX_CURVES)
+    }
+
+    fn percentiles(&self) -> Chart {
+        let curves = self.loads().map(|(cell, runs)| {
+            let mut times = Distribution::default();
+            runs.iter().for_each(|run| times.add(&run.latency));
+            let points = quantiles(times.count()).map(|quantile| (quantile, times.at(quantile))).collect();
+            self.curve(cell, cell.name.clone(), Weight::Thick, points)
+        });
+        let note = "From when a message was due, so that waiting for a stalled server counts (corrected for coordinated omission).";
+        chart(
+            "percentiles",
+            "Latency by percentile",
+            note,
+            lines((Scale::Nines, "percentile"), (Scale::Log, "latency (ms)"), curves.collect()),
+        )
+    }
+
+    /// For each axis that was swept: figures of all its cells, a curve for each series.
+    fn over_axes(&self, name: &str, title: &str, y: &str, figures: &[(&str, Weight)]) -> Vec<Chart> {
+        let mut axes: Vec<&str> = Vec::new();
+        for at in self.document.cells.iter().filter_map(|cell| cell.at.as_ref()) {
+            if !axes.contains(&at.axis.as_str()) {
+                axes.push(&at.axis);
+            }
+        }
+        axes.into_iter().map(|axis| self.over_axis(axis, (name, title, y), figures)).collect()
+    }
+
+    fn over_axis(&self, axis: &str, (name, title, y): (&str, &str, &str), figures: &[(&str, Weight)]) -> Chart {
+        let mut curves: Vec<Curve> = Vec::new();
+        for (figure, weight) in figures.iter().filter_map(|(name, weight)| Some((Figure::named(name)?, *weight))) {
+            let mut by_series = BTreeMap::<usize, (&Cell, Vec<_>)>::new();
+            for cell in &self.document.cells {
+                let Some(at) = cell.at.as_ref().filter(|at| at.axis == axis) else { continue };
+                let Some(spread) = figure.over(&cell.runs) else { continue };
+                by_series.entry(self.colour(cell)).or_insert((cell, Vec::new())).1.push((at.value, spread.median));
+            }
+            for (cell, mut points) in by_series.into_values().take(MAX_CURVES) {
+                points.sort_by(|one, other| one.0.total_cmp(&other.0));
+                let name = if weight == Weight::Thick { key(cell).to_owned() } else { String::new() };
+                curves.push(self.curve(cell, name, weight, points));
+            }
+        }
+        let least = curves.iter().flat_map(|curve| &curve.points).map(|(at, _)| *at).fold(f64::INFINITY, f64::min);
+        let most = curves.iter().flat_map(|curve| &curve.points).map(|(at, _)| *at).fold(0.0, f64::max);
+        let scale = if least > 0.0 && most / least >= 20.0 { Scale::Log } else { Scale::Linear };
+        let note = if figures.len() > 1 { THICK_AND_THIN } else { "" };
+        let y_scale = if name == "latency" { Scale::Log } else { Scale::Linear };
+        let axis_name = axis.split_whitespace().next().unwrap_or(axis);
+        let file = format!("{name}-over-{}", axis_name.replace(|char: char| !char.is_ascii_alphanumeric(), "-"));
+        chart(&file, &format!("{title} over {axis_name}"), note, lines((scale, axis), (y_scale, y), curves))
+    }
+
+    fn latency_over_time(&self) -> Chart {
+        let mut curves = Vec::new();
+        for (cell, runs) in self.loads() {
+            let Some(run) = runs.first() else { continue };
+            let p99 = run.over_time.iter().map(|stretch| (stretch.at, stretch.p99)).collect();
+            let p50 = run.over_time.iter().map(|stretch| (stretch.at, stretch.p50)).collect();
+            curves.push(self.curve(cell, cell.name.clone(), Weight::Thick, p99));
+            curves.push(self.curve(cell, String::new(), Weight::Thin, p50));
+        }
+        let (x, y) = ((Scale::Linear, "time (s)"), (Scale::Log, "latency (ms)"));
+        chart("latency-over-time", "Latency over time", THICK_AND_THIN, lines(x, y, curves))
+    }
+
+    fn memory_over_time(&self) -> Chart {
+        let mebibytes = |bytes: u64| float(bytes) / 1_048_576.0;
+        let curves = self.loads().filter_map(|(cell, runs)| {
+            let stretches = runs.first()?.over_time.iter();
+            let points = stretches.filter_map(|stretch| Some((stretch.at, mebibytes(stretch.resident?)))).collect();
+            Some(self.curve(cell, cell.name.clone(), Weight::Thick, points))
+        });
+        let (x, y) = ((Scale::Linear, "time (s)"), (Scale::Linear, "resident (MiB)"));
+        chart("memory-over-time", "Server memory over time", "", lines(x, y, curves.collect()))
+    }
+
+    fn bytes(&self) -> Chart {
+        let mut bars = Vec::new();
+        for (cell, runs) in self.loads() {
+            let figures: Vec<_> = runs.iter().map(|run| Figures::of(&Report::Load((*run).clone()))).collect();
+            for (way, arrow) in [("down", "from the server"), ("up", "to the server")] {
+                let parts = ["payload", "framing", "headers"].map(|part| format!("{way}_{part}"));
+                let median = |name: &String| {
+                    Spread::of(figures.iter().filter_map(|figures| figures.get(name)).collect())
+                        .map(|spread| spread.median)
+                };
+                if let Some(values) = parts.iter().map(median).collect::<Option<Vec<_>>>() {
+                    bars.push(Bar { name: format!("{}, {arrow}", cell.name), values, colour: 0, range: None });
+                }
+            }
+        }
+        let parts = [("payload", 0), ("framing", 4), ("headers", 1)].map(|(name, colour)| (name.to_owned(), colour));
+        let bars = Bars { x: "bytes per delivery".into(), unit: "B".into(), parts: parts.into(), bars };
+        chart(
+            "bytes",
+            "Bytes per delivery",
+            "What went through the clients' sockets, without TCP's own headers.",
+            Kind::Bars(bars),
+        )
+    }
+
+    /// A bar for each cell that has a figure.
+    fn bars(&self, figure: &str, name: &str, title: &str, note: &str) -> Chart {
+        let unit = Figure::named(figure).map_or("", |figure| figure.unit);
+        let bars = self.single().into_iter().filter_map(|cell| {
+            let spread = Figure::named(figure)?.over(&cell.runs)?;
+            let range = (spread.runs > 1).then_some((spread.least, spread.most));
+            Some(Bar { name: cell.name.clone(), values: vec![spread.median], colour: self.colour(cell), range })
+        });
+        let bars = Bars { x: unit.into(), unit: unit.into(), parts: Vec::new(), bars: bars.collect() };
+        chart(name, title, note, Kind::Bars(bars))
+    }
+
+    fn idle_memory(&self) -> Chart {
+        let median = |cell: &Cell, name| {
+            Figure::named(name).and_then(|figure| figure.over(&cell.runs)).map(|spread| spread.median)
+        };
+        let bars = self.single().into_iter().filter_map(|cell| {
+            let kernel = median(cell, "kernel_per_client")?;
+            let values = vec![median(cell, "resident_per_client").unwrap_or(0.0).max(0.0), kernel.max(0.0)];
+            Some(Bar { name: cell.name.clone(), values, colour: 0, range: None })
+        });
+        let parts = vec![("server".to_owned(), 0), ("kernel, both ends".to_owned(), 4)];
+        let bars = Bars { x: "KiB per client".into(), unit: "KiB".into(), parts, bars: bars.collect() };
+        chart("idle-memory", "Memory of an idle client", "", Kind::Bars(bars))
+    }
+
+    fn curve(&self, cell: &Cell, name: String, weight: Weight, points: Vec<(f64, f64)>) -> Curve {
+        Curve { name, colour: self.colour(cell), weight, points }
+    }
+}
+
+const THICK_AND_THIN: &str = "Thick: 99th percentile. Thin: median.";
+
+/// What a cell is shown as: where an axis was swept, all cells on it are one.
+fn key(cell: &Cell) -> &str {
+    match (&cell.at, cell.transport) {
+        (Some(_), Some(transport)) => transport.name(),
+        (Some(at), None) => &at.axis,
+        (None, _) => &cell.name,
+    }
+}
+
+/// Shares from none to as many nines as so many values have, at most five.
+fn quantiles(count: u64) -> impl Iterator<Item = f64> {
+    let last = float(count.max(1)).log10().min(5.0);
+    let nines =
+        (0..=PER_NINE * 5).map(|step| f64::from(step) / f64::from(PER_NINE)).take_while(move |nines| *nines <= last);
+    nines.map(|nines| 1.0 - 10_f64.powf(-nines))
+}
+
+/// One that the document brings. A line and its model, named alike, have the same colour.
+fn of_plot(plot: &Plot) -> Chart {
+    let mut names: Vec<&str> = Vec::new();
+    let mut curves = Vec::new();
+    for line in &plot.lines {
+        let name = line.name.split([',', '(']).next().unwrap_or_default().trim();
+        let colour = names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            names.push(name);
+            names.len() - 1
+        });
+        let weight = if line.is_model { Weight::Dashed } else { Weight::Thick };
+        curves.push(Curve { name: line.name.clone(), colour, weight, points: line.points.clone() });
+    }
+    let scale = |is_log| if is_log { Scale::Log } else { Scale::Linear };
+    let (x, y) = plot.logarithmic;
+    let name = plot.name.replace(|char: char| !char.is_ascii_alphanumeric(), "-");
+    chart(&name, &plot.title, "", lines((scale(x), &plot.x), (scale(y), &plot.y), curves))
+}
+
+fn chart(name: &str, title: &str, note: &str, kind: Kind) -> Chart {
+    Chart { name: name.into(), title: title.into(), note: note.into(), kind }
+}
+
+fn lines(x: (Scale, &str), y: (Scale, &str), curves: Vec<Curve>) -> Kind {
+    Kind::Lines(Lines { x: (x.0, x.1.into()), y: (y.0, y.1.into()), curves })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    fn names(document: &Document) -> Vec<String> {
+        charts(document).into_iter().map(|chart| chart.name).collect()
+    }
+
+    #[test]
+    fn a_document_has_the_charts_that_it_has_figures_for() {
+        assert_eq!(names(&samples::echo()), [""; 0]);
+        let compared = ["percentiles", "latency-over-time", "memory-over-time", "bytes", "cpu-bars"];
+        assert_eq!(names(&samples::compared()), compared);
+        let of_all = names(&samples::full());
+        for name in ["latency-over-clients", "memory-over-clients", "idle-memory", "idle-cpu", "transit", "staleness"] {
+            assert!(of_all.iter().any(|known| known == name), "{name}: {of_all:?}");
+        }
+    }
+
+    #[test]
+    fn a_model_has_the_colour_of_what_it_is_of() {
+        let document = samples::with_tables();
+        let Kind::Lines(lines) = of_plot(&document.plots[0]).kind else { panic!("lines") };
+        let drawn: Vec<_> = lines.curves.iter().map(|curve| (curve.colour, curve.weight)).collect();
+        assert_eq!(drawn, [(0, Weight::Dashed), (0, Weight::Thick), (1, Weight::Dashed), (1, Weight::Thick)]);
+    }
+
+    #[test]
+    fn percentiles_end_where_values_do() {
+        let last = |count| quantiles(count).last().unwrap();
+        assert!((last(100) - 0.99).abs() < 1e-9 && (last(1 << 40) - 0.999_99).abs() < 1e-9 && last(0) < 1e-9);
+    }
+}

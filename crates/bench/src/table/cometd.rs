@@ -1,0 +1,257 @@
+//! Many small rooms: `CometD`'s load test with its defaults, as its maintainers publish it.
+//!
+//! Published: 1,000 clients by long polling, 100 rooms of which each client is in 10, messages of 50 bytes; 91,853 deliveries a
+//! second in 36,083 responses a second (39 %: a response brings 2.5), latency 22 ms at p50 and 52 ms at p99.
+//!
+//! Here rates are stepped up, in shares of the published, by long polling and by a session's WebSocket, until one isn't kept up
+//! with: load lagging or client-bound, something lost or skipped, fewer deliveries than owed, or a p99 of more than a second.
+//! The best step before that stands beside what was published. A response of WebSocket is a read that brought something.
+//! `CometD` ran server and clients on machines of their own; here they share one.
+
+use std::ops::ControlFlow;
+
+use super::cells::{Runs, cell, measured, number, quantile, ratio, seconds, server_share, text};
+use super::{Reproduced, TablePlan};
+use crate::process::float;
+use crate::{Cell, Entry, Error, Event, LoadPlan, LoadReport, Plot, SuiteCell, Table, Traffic, Transport, Verdict};
+
+const SOURCE: &str = "CometD's load test: 1,000 clients, 100 rooms, 10 rooms a client, 50 B, long polling";
+const ROOMS: usize = 100;
+const PER_CLIENT: usize = 10;
+/// Bytes of a message.
+const SIZE: usize = 50;
+const PUBLISHED: Figures =
+    Figures { deliveries: Some(91_853.0), responses: Some(36_083.0), p50: Some(22.0), p99: Some(52.0) };
+/// Published number of clients.
+const CLIENTS: usize = 1_000;
+/// Rates to step up through, in shares of the published.
+const STEPS: [f64; 12] = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0];
+const QUICK_STEPS: [f64; 3] = [0.01, 0.05, 0.1];
+const TRANSPORTS: [Transport; 2] = [Transport::LongPolling, Transport::WebSocket];
+/// Of the deliveries owed in the measured time so many have to come in it.
+const COMPLETE: f64 = 0.97;
+/// Longest lag of the load, and longest latency, at p99 in milliseconds, of a rate that is kept up with.
+const LONGEST_LAG: f64 = 20.0;
+const LONGEST_LATENCY: f64 = 1_000.0;
+
+/// What is compared.
+#[derive(Debug, Clone, Copy)]
+struct Figures {
+    deliveries: Option<f64>,
+    responses: Option<f64>,
+    p50: Option<f64>,
+    p99: Option<f64>,
+}
+
+/// What may be run of one step.
+pub(super) fn workloads(plan: &TablePlan, step: f64) -> impl Iterator<Item = SuiteCell> {
+    TRANSPORTS.into_iter().map(move |transport| workload(plan, transport, step))
+}
+
+/// Runs one step after the other, of each transport until it isn't kept up with.
+pub(super) fn step_up(plan: &TablePlan, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<Vec<Cell>, Error> {
+    let (mut cells, mut is_broken) = (Vec::new(), false);
+    let mut left = TRANSPORTS.to_vec();
+    for &step in steps(plan) {
+        if left.is_empty() || is_broken {
+            break;
+        }
+        let workloads = workloads(plan, step).filter(|cell| cell.transport.is_some_and(|each| left.contains(&each)));
+        cells.extend(plan.measure(workloads.collect(), |event| {
+            let flow = tell(event);
+            is_broken |= flow.is_break();
+            flow
+        })?);
+        left.retain(|&transport| Runs::of(&cells, &name(transport, step)).all(keeps_up));
+    }
+    Ok(cells)
+}
+
+pub(super) fn reproduced(plan: &TablePlan, cells: Vec<Cell>) -> Reproduced {
+    let tables = vec![summary(plan, &cells), by_step(plan, &cells)];
+    Reproduced { tables, plots: vec![plot(plan, &cells)], cells }
+}
+
+pub(super) fn steps(plan: &TablePlan) -> &'static [f64] {
+    plan.pick(&STEPS[..], &QUICK_STEPS)
+}
+
+fn clients(plan: &TablePlan) -> usize {
+    plan.pick(CLIENTS, 200)
+}
+
+fn name(transport: Transport, step: f64) -> String {
+    format!("{}, {:.0} % of the published rate", transport.name(), step * 100.0)
+}
+
+/// How many clients a room has, in the mean.
+fn members(clients: usize) -> f64 {
+    float((clients * PER_CLIENT) as u64) / float(ROOMS as u64)
+}
+
+fn workload(plan: &TablePlan, transport: Transport, step: f64) -> SuiteCell {
+    let traffic = Traffic::Rooms { rooms: ROOMS, per_client: PER_CLIENT };
+    // Deliveries a second of the published many clients, and so many publications.
+    let rate = PUBLISHED.deliveries.unwrap_or(0.0) * step / members(CLIENTS);
+    let mut load = LoadPlan { rate, size: SIZE, ..plan.load(transport, traffic, clients(plan)) };
+    (load.warm_up, load.duration) = (seconds(1.0), seconds(plan.pick(5.0, 3.0)));
+    cell(name(transport, step), "publications a second", rate, load, None)
+}
+
+/// Whether load and server kept up with the rate.
+fn keeps_up(report: &LoadReport) -> bool {
+    let owed = float(report.sent) * members(report.plan.clients);
+    report.verdict == Verdict::Fine
+        && report.reconciled.told == 0
+        && float(report.deliveries) >= owed * COMPLETE
+        && report.lag.at(0.99) <= LONGEST_LAG
+        && report.latency.at(0.99) <= LONGEST_LATENCY
+}
+
+/// The last step that was kept up with.
+fn best(plan: &TablePlan, cells: &[Cell], transport: Transport) -> Option<f64> {
+    let is_kept_up = |step: &&f64| Runs::of(cells, &name(transport, **step)).all(keeps_up);
+    steps(plan).iter().take_while(is_kept_up).last().copied()
+}
+
+fn deliveries(report: &LoadReport) -> Option<f64> {
+    ratio(float(report.deliveries), report.seconds)
+}
+
+/// Responses a second: each request has one, and on a WebSocket it is a read that brought something.
+fn responses(report: &LoadReport) -> Option<f64> {
+    let counts = &report.counts;
+    let responses = if report.plan.transport == Transport::LongPolling { counts.requests } else { counts.arrivals };
+    ratio(float(responses), report.seconds)
+}
+
+impl Figures {
+    const NONE: Self = Self { deliveries: None, responses: None, p50: None, p99: None };
+
+    fn of(runs: &Runs<'_>) -> Self {
+        Self {
+            deliveries: runs.median(deliveries),
+            responses: runs.median(responses),
+            p50: runs.median(quantile(0.5)),
+            p99: runs.median(quantile(0.99)),
+        }
+    }
+
+    fn a_response(&self) -> Option<f64> {
+        self.deliveries.zip(self.responses).and_then(|(deliveries, responses)| ratio(deliveries, responses))
+    }
+
+    /// Responses by deliveries, in percent.
+    fn coalescing(&self) -> Option<f64> {
+        self.a_response().map(|deliveries| 100.0 / deliveries)
+    }
+
+    fn all(&self) -> [Option<f64>; 6] {
+        [self.deliveries, self.responses, self.a_response(), self.coalescing(), self.p50, self.p99]
+    }
+}
+
+fn summary(plan: &TablePlan, cells: &[Cell]) -> Table {
+    let columns = ["", "published", "long-polling", "websocket"];
+    let names = [
+        "deliveries a second",
+        "responses a second",
+        "deliveries a response",
+        "responses by deliveries (%)",
+        "latency p50 (ms)",
+        "latency p99 (ms)",
+    ];
+    let mut table = plan.table("CometD: the best rate that is kept up with", SOURCE, &columns, cells);
+    let measured = TRANSPORTS.map(|transport| {
+        let step = best(plan, cells, transport);
+        step.map_or(Figures::NONE, |step| Figures::of(&Runs::of(cells, &name(transport, step))))
+    });
+    let [by_polls, by_websocket] = measured.map(|figures| figures.all());
+    let figures = PUBLISHED.all().into_iter().zip(by_polls).zip(by_websocket);
+    let row = |(name, ((published, polls), websocket)): (&str, _)| {
+        vec![text(name), number(published), number(polls), number(websocket)]
+    };
+    table.rows = names.into_iter().zip(figures).map(row).collect();
+    table.notes.push(scale(plan));
+    table
+}
+
+fn scale(plan: &TablePlan) -> String {
+    format!(
+        "Here: {} clients (published {CLIENTS}), {ROOMS} rooms, {PER_CLIENT} rooms a client, {SIZE} B; rates stepped up in shares \
+         of the published until one isn't kept up with. Server and clients share one machine; published they had their own.",
+        clients(plan)
+    )
+}
+
+fn by_step(plan: &TablePlan, cells: &[Cell]) -> Table {
+    let columns = [
+        "transport",
+        "of the published rate (%)",
+        "deliveries a second",
+        "responses a second",
+        "deliveries a response",
+        "p50 (ms)",
+        "p99 (ms)",
+        "server CPU (% of a core)",
+        "busiest load process (% of a core)",
+        "kept up",
+    ];
+    let mut table = plan.table("CometD: rates stepped up", SOURCE, &columns, cells);
+    for transport in TRANSPORTS {
+        let steps = steps(plan).iter().map(|&step| (step, Runs::of(cells, &name(transport, step))));
+        table.rows.extend(steps.filter(|(_, runs)| runs.all(|_| true)).map(|(step, runs)| {
+            let figures = Figures::of(&runs);
+            vec![
+                text(transport.name()),
+                Entry::Number(step * 100.0),
+                number(figures.deliveries),
+                number(figures.responses),
+                number(figures.a_response()),
+                number(figures.p50),
+                number(figures.p99),
+                number(runs.median(server_share)),
+                number(runs.median(|report| Some(report.client.share * 100.0))),
+                text(if runs.all(keeps_up) { "yes" } else { "no" }),
+            ]
+        }));
+    }
+    table.notes.push(scale(plan));
+    table
+}
+
+fn plot(plan: &TablePlan, cells: &[Cell]) -> Plot {
+    let line = |transport: Transport, at: f64, name_of: &str| {
+        let points = steps(plan).iter().filter_map(|&step| {
+            let runs = Runs::of(cells, &name(transport, step));
+            Some((runs.median(deliveries)?, runs.median(quantile(at))))
+        });
+        measured(format!("{} {name_of}", transport.name()), points.collect::<Vec<_>>())
+    };
+    Plot {
+        name: "cometd".to_owned(),
+        title: "Latency over deliveries a second".to_owned(),
+        x: "deliveries a second".to_owned(),
+        y: "latency (ms)".to_owned(),
+        logarithmic: (true, true),
+        lines: TRANSPORTS.iter().flat_map(|&each| [line(each, 0.5, "p50"), line(each, 0.99, "p99")]).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_brings_as_many_as_published() {
+        assert!((PUBLISHED.coalescing().unwrap() - 39.0).abs() < 0.5);
+        assert!((PUBLISHED.a_response().unwrap() - 2.55).abs() < 0.01);
+        assert_eq!(Figures::NONE.all(), [None; 6]);
+    }
+
+    #[test]
+    fn a_room_has_a_tenth_of_the_clients() {
+        assert!((members(CLIENTS) - 100.0).abs() < f64::EPSILON);
+        assert!((members(200) - 20.0).abs() < f64::EPSILON);
+    }
+}
