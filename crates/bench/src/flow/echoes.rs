@@ -96,8 +96,12 @@ mod tests {
 
     fn after(sent: u64, back: &[u64]) -> Reconciled {
         let mut echoes = Echoes::new();
-        (0..sent).for_each(|_| drop(echoes.send()));
-        back.iter().for_each(|number| drop(echoes.take("a", &text("a", *number))));
+        for _ in 0..sent {
+            echoes.send();
+        }
+        for number in back {
+            echoes.take("a", &text("a", *number));
+        }
         echoes.finish("a")
     }
 
@@ -124,11 +128,15 @@ mod tests {
     #[test]
     fn what_was_under_way_when_the_session_was_lost_is_told() {
         let mut echoes = Echoes::new();
-        (0..4).for_each(|_| drop(echoes.send()));
+        for _ in 0..4 {
+            echoes.send();
+        }
         assert!(echoes.take("a", &text("a", 0)).is_some() && !echoes.are_back());
         echoes.lost();
         assert!(echoes.are_back());
-        (4..8).for_each(|_| drop(echoes.send()));
+        for _ in 4..8 {
+            echoes.send();
+        }
         assert!(echoes.take("a", &text("a", 5)).is_some() && !echoes.are_back());
         let tally = echoes.finish("a");
         assert_eq!((tally.told, tally.missing), (3, 3), "1 to 3 are told; 4, 6 and 7 are not");
