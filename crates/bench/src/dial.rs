@@ -42,12 +42,35 @@ impl Dialer {
         Self { skip, ..self }
     }
 
+    /// One for the next connection alone, so that connecting keeps no other waiting.
+    pub(crate) fn one(&mut self) -> Self {
+        let one = Self { ..*self };
+        self.made += 1;
+        one
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Begins a connection. It may be established already when this returns, or fail later.
     pub(crate) fn dial(&mut self) -> Result<TcpStream, Error> {
+        self.begin().map(TcpStream::from_std)
+    }
+
+    /// Makes a connection for tokio, in whose runtime it is called.
+    pub(crate) async fn connect(&mut self) -> Result<tokio::net::TcpStream, Error> {
+        let (socket, address) = (self.begin()?, self.address);
+        let unreachable = |error| classify(error, address);
+        let socket = tokio::net::TcpStream::from_std(socket).map_err(unreachable)?;
+        socket.writable().await.map_err(unreachable)?;
+        match socket.take_error().map_err(unreachable)? {
+            Some(error) => Err(unreachable(error)),
+            None => Ok(socket),
+        }
+    }
+
+    fn begin(&mut self) -> Result<std::net::TcpStream, Error> {
         let (address, source) = (self.address, self.source());
         let socket = || -> io::Result<Socket> {
             let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
@@ -62,7 +85,7 @@ impl Dialer {
         };
         self.made += 1;
         let socket = socket().map_err(|error| classify(error, address))?;
-        Ok(TcpStream::from_std(socket.into()))
+        Ok(socket.into())
     }
 
     /// On the loopback range every address is this machine's own, and a server on one can be reached from all others; from

@@ -67,6 +67,11 @@ impl Document {
     /// The same with these cells besides, and the worst verdict of all.
     #[must_use]
     pub fn with_cells(mut self, cells: Vec<Cell>) -> Self {
+        let shootouts = cells.iter().filter_map(|cell| match cell.runs.first() {
+            Some(Report::Shootout(report)) => Some(report.plot()),
+            _ => None,
+        });
+        self.plots.extend(shootouts);
         self.cells.extend(cells);
         self.verdict = self.cells.iter().map(Cell::verdict).max().unwrap_or(self.verdict).max(self.verdict);
         self

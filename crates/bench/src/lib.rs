@@ -8,6 +8,10 @@
 //! | [`ConnectPlan`] | what does a handshake cost? | handshakes per second of server CPU |
 //! | [`LoadPlan`] | how long does a message take, by any transport? | latency from when it was due; what was lost, doubled, reordered |
 //! | [`HoldPlan`] | how many can there be? | connections held, and when a publication reached all |
+//! | [`ResumePlan`] | what if carriers, or the server, are killed? | reconnect times; what was lost |
+//! | [`ChurnPlan`] | what does a client that comes and goes cost? | opening latency; server CPU and memory a client |
+//! | [`ChatPlan`] | does all of it go on for a day? | drift of memory and latency; what was lost |
+//! | [`ShootoutPlan`] | how many until a broadcast takes too long? | clients, by hashrocket's protocol |
 //!
 //! ```no_run
 //! use bowline_bench::{EchoPlan, Plan, run};
@@ -51,7 +55,9 @@
 //! frame would be, so that both ways together carry exactly the bytes of a WebSocket echo. For fan-out see [`FanoutPlan`].
 
 mod calibrate;
+mod chat;
 mod check;
+mod churn;
 mod connect;
 mod cycle;
 mod deflate;
@@ -67,6 +73,7 @@ mod error;
 mod export;
 mod fanout;
 mod figures;
+mod flow;
 mod frame;
 mod handshake;
 mod hold;
@@ -83,9 +90,11 @@ mod process;
 pub mod proxy;
 mod random;
 mod report;
+mod resume;
 #[cfg(test)]
 mod samples;
 mod seconds;
+mod shootout;
 mod steps;
 mod suite;
 mod table;
@@ -105,14 +114,16 @@ pub use load::worker;
 pub use page::{page, plots};
 pub use payload::{Content, payload};
 pub use plan::{
-    ACKNOWLEDGE_EVERY, ConnectPlan, Deflate, EchoPlan, FanoutPlan, Headers, HoldPlan, IdlePlan, LoadPlan,
-    MAX_CONNECTIONS, MAX_DURATION, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_MESSAGE_SIZE, MAX_PROCESSES, MAX_RATE,
-    MAX_ROOMS, MAX_ROOMS_PER_CLIENT, MIN_LOAD_SIZE, MessageKind, Plan, Traffic, Transport,
+    ACKNOWLEDGE_EVERY, Arrivals, Ask, ChatPlan, ChurnPlan, ConnectPlan, Deflate, EchoPlan, FanoutPlan, Headers,
+    HoldPlan, IdlePlan, Kill, LoadPlan, MAX_CONNECTIONS, MAX_DURATION, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_KILLS,
+    MAX_MESSAGE_SIZE, MAX_PROCESSES, MAX_PUBLICATIONS, MAX_RATE, MAX_ROOMS, MAX_ROOMS_PER_CLIENT, MAX_SAMPLES,
+    MAX_STRETCHES, MIN_LOAD_SIZE, MessageKind, Plan, ResumePlan, ShootoutPlan, Traffic, Transport,
 };
 pub use report::{
-    Bytes, ClientUse, ConnectReport, Counts, EchoReport, Event, FanoutReport, Faults, HoldReport, IdleHold, IdleReport,
-    KernelMemory, Lag, Latency, LoadReport, Phase, Progress, Reconciled, Report, SCHEMA_VERSION, ServerUse,
-    SocketMemory, Stretch, Verdict,
+    Bytes, ChatReport, ChurnReport, ClientUse, ConnectReport, Counts, Drift, EchoReport, Event, FanoutReport, Faults,
+    HoldReport, IdleHold, IdleReport, KernelMemory, Lag, Latency, LoadReport, Phase, Progress, Reconciled, Report,
+    ResumeReport, SCHEMA_VERSION, ServerUse, ShootoutEnd, ShootoutReport, ShootoutStep, SocketMemory, Stretch,
+    TimeWait, Verdict, Wave,
 };
 pub use suite::{MAX_CELLS, MAX_ROUNDS, START_TIMEOUT, ServerCommand, ServerSource, Suite, SuiteCell};
 pub use table::{Published, Reproduced, TablePlan};
@@ -140,5 +151,9 @@ pub fn run_telling(plan: &Plan, mut tell: impl FnMut(&Event) -> ControlFlow<()>)
         Plan::Connect(plan) => connect::run(plan, &mut tell).map(Report::Connect),
         Plan::Hold(plan) => hold::run(plan, tell).map(Report::Hold),
         Plan::Load(plan) => load::run(plan, tell).map(Report::Load),
+        Plan::Resume(plan) => resume::run(plan, tell).map(Report::Resume),
+        Plan::Churn(plan) => churn::run(plan, tell).map(Report::Churn),
+        Plan::Chat(plan) => chat::run(plan, tell).map(Report::Chat),
+        Plan::Shootout(plan) => shootout::run(plan, tell).map(Report::Shootout),
     }
 }

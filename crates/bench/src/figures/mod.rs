@@ -36,7 +36,7 @@ pub enum Worse {
 }
 
 /// All figures, in the order in which they are shown.
-pub const FIGURES: [Figure; 41] = {
+pub const FIGURES: [Figure; 52] = {
     use Worse::{Less, More, Neither};
     const fn figure(name: &'static str, unit: &'static str, title: &'static str, worse: Worse) -> Figure {
         Figure { name, unit, title, worse }
@@ -74,6 +74,17 @@ pub const FIGURES: [Figure; 41] = {
         figure("kernel_per_client", "KiB", "kernel memory per client", More),
         figure("idle_cpu", "µs/s", "idle CPU per client", More),
         figure("opening", "s", "time of opening", More),
+        figure("reconnect_p50", "ms", "reconnect p50", More),
+        figure("reconnect_p99", "ms", "reconnect p99", More),
+        figure("reconnect_max", "ms", "reconnect max", More),
+        figure("peak_reconnects", "/s", "reconnects at the peak", More),
+        figure("resumed", "", "sessions resumed", Neither),
+        figure("replayed", "", "records sent again", Neither),
+        figure("lost_sessions", "", "sessions lost", More),
+        figure("gaps", "", "gaps told", More),
+        figure("kept", "B", "memory kept per client", More),
+        figure("memory_drift", "KiB", "memory drift", More),
+        figure("sustained", "", "clients sustained", Less),
         figure("clients", "", "clients", Neither),
         figure("refused", "", "connections refused", More),
         figure("pings", "", "pings answered", Neither),

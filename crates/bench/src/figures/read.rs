@@ -3,8 +3,8 @@
 use super::Figures;
 use crate::process::float;
 use crate::{
-    Bytes, ClientUse, ConnectReport, Distribution, EchoReport, FanoutReport, Faults, HoldReport, IdleReport, Latency,
-    LoadReport, Report, ServerUse,
+    Bytes, ChatReport, ChurnReport, ClientUse, ConnectReport, Distribution, EchoReport, FanoutReport, Faults,
+    HoldReport, IdleReport, Latency, LoadReport, Reconciled, Report, ResumeReport, ServerUse, ShootoutReport,
 };
 
 const MEBIBYTE: f64 = 1_048_576.0;
@@ -21,6 +21,10 @@ impl Figures {
             Report::Connect(report) => figures.connect(report),
             Report::Hold(report) => figures.hold(report),
             Report::Load(report) => figures.load(report),
+            Report::Resume(report) => figures.resume(report),
+            Report::Churn(report) => figures.churn(report),
+            Report::Chat(report) => figures.chat(report),
+            Report::Shootout(report) => figures.shootout(report),
         }
         figures
     }
@@ -36,7 +40,7 @@ impl Figures {
         self.set("rate", report.per_second);
         self.uses(report.server.as_ref(), &report.client);
         self.set("clients", float(report.plan.subscribers as u64));
-        self.latency(["p50", "p90", "p99", "p99.9", "max"], &report.last);
+        self.latency(LATENCY, &report.last);
         if let Some(latency) = &report.last_from_sending {
             self.latency(UNCORRECTED, latency);
         }
@@ -80,7 +84,7 @@ impl Figures {
         self.set("rate", deliveries / seconds);
         self.uses(report.server.as_ref(), &report.client);
         self.set("clients", float(report.plan.clients as u64));
-        self.distribution(["p50", "p90", "p99", "p99.9", "max"], &report.latency);
+        self.distribution(LATENCY, &report.latency);
         self.distribution(UNCORRECTED, &report.uncorrected);
         if !report.lag.is_empty() {
             self.set("lag_max", report.lag.max());
@@ -97,7 +101,66 @@ impl Figures {
         }
         let sockets = report.sockets.map(|sockets| sockets.receive + sockets.send + sockets.forward);
         self.set_some("sockets", sockets.map(|bytes| float(bytes) / 1024.0));
-        let reconciled = &report.reconciled;
+        self.reconciled(&report.reconciled);
+    }
+
+    fn resume(&mut self, report: &ResumeReport) {
+        self.set("rate", float(report.deliveries) / report.seconds);
+        self.uses(report.server.as_ref(), &report.client);
+        self.set("clients", float(report.plan.clients as u64));
+        self.distribution(LATENCY, &report.latency);
+        self.reconnects(&report.reconnects);
+        self.set("peak_reconnects", float(report.peak_reconnects as u64));
+        self.set("resumed", float(report.resumed));
+        self.set("replayed", float(report.replayed));
+        self.set("lost_sessions", float(report.lost_sessions));
+        self.set("gaps", float(report.gaps));
+        self.set("opening", report.opening_seconds);
+        self.reconciled(&report.reconciled);
+    }
+
+    fn churn(&mut self, report: &ChurnReport) {
+        self.set("rate", report.per_second);
+        self.uses(report.server.as_ref(), &report.client);
+        self.set("clients", float(report.most_clients as u64));
+        self.distribution(LATENCY, &report.opening);
+        self.distribution(UNCORRECTED, &report.uncorrected);
+        self.set_some("kept", report.kept_per_client);
+        self.faults(&report.faults);
+    }
+
+    fn chat(&mut self, report: &ChatReport) {
+        self.set("rate", float(report.deliveries) / report.seconds);
+        self.uses(report.server.as_ref(), &report.client);
+        self.set("clients", float(report.plan.clients as u64));
+        self.distribution(LATENCY, &report.latency);
+        self.reconnects(&report.reconnects);
+        self.set("lost_sessions", float(report.lost_sessions));
+        self.set("gaps", float(report.gaps));
+        self.set_some("memory_drift", report.memory.map(|drift| (drift.after - drift.before) / 1024.0));
+        self.set("opening", report.opening_seconds);
+        self.reconciled(&report.reconciled);
+    }
+
+    fn shootout(&mut self, report: &ShootoutReport) {
+        self.uses(report.server.as_ref(), &report.client);
+        self.set("sustained", float(report.sustained as u64));
+        if let Some(step) = report.steps.last() {
+            self.distribution(LATENCY, &step.rtt);
+            self.set("clients", float(step.clients as u64));
+        }
+        self.faults(&report.faults);
+    }
+
+    fn reconnects(&mut self, times: &Distribution) {
+        if !times.is_empty() {
+            self.set("reconnect_p50", times.at(0.5));
+            self.set("reconnect_p99", times.at(0.99));
+            self.set("reconnect_max", times.max());
+        }
+    }
+
+    fn reconciled(&mut self, reconciled: &Reconciled) {
         self.set("missing", float(reconciled.missing));
         self.set("told", float(reconciled.told));
         self.set("duplicate", float(reconciled.duplicate));
@@ -143,6 +206,8 @@ impl Figures {
         names.into_iter().zip(values).for_each(|(name, bytes)| self.set(name, float(bytes) / deliveries));
     }
 }
+
+const LATENCY: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
 
 const UNCORRECTED: [&str; 5] =
     ["uncorrected_p50", "uncorrected_p90", "uncorrected_p99", "uncorrected_p99.9", "uncorrected_max"];

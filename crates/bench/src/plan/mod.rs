@@ -1,15 +1,25 @@
 //! What to run.
 
+mod chat;
+mod churn;
 mod fanout;
 mod hold;
 mod load;
+mod resume;
+mod shootout;
+mod talk;
 mod transport;
 
+pub use self::chat::{ChatPlan, MAX_STRETCHES};
+pub use self::churn::{Arrivals, ChurnPlan};
 pub use self::fanout::{FanoutPlan, MAX_RATE};
 pub use self::hold::HoldPlan;
 pub use self::load::{
     Headers, LoadPlan, MAX_DURATION, MAX_PROCESSES, MAX_ROOMS, MAX_ROOMS_PER_CLIENT, MIN_LOAD_SIZE, Traffic,
 };
+pub use self::resume::{Kill, MAX_KILLS, ResumePlan};
+pub use self::shootout::{Ask, MAX_SAMPLES, ShootoutPlan};
+pub use self::talk::MAX_PUBLICATIONS;
 pub use self::transport::Transport;
 
 use crate::{Content, Error, Target, seconds};
@@ -70,6 +80,14 @@ pub enum Plan {
     Hold(HoldPlan),
     /// Messages at fixed times, over any transport.
     Load(LoadPlan),
+    /// Sessions whose carriers, or whose server, are killed.
+    Resume(ResumePlan),
+    /// Clients that come and go.
+    Churn(ChurnPlan),
+    /// A mix of everything, for a long time.
+    Chat(ChatPlan),
+    /// The websocket-shootout protocol.
+    Shootout(ShootoutPlan),
 }
 
 impl Plan {
@@ -83,6 +101,10 @@ impl Plan {
             Self::Connect(plan) => &plan.target,
             Self::Hold(plan) => &plan.target,
             Self::Load(plan) => &plan.target,
+            Self::Resume(plan) => &plan.target,
+            Self::Churn(plan) => &plan.target,
+            Self::Chat(plan) => &plan.target,
+            Self::Shootout(plan) => &plan.target,
         }
     }
 
@@ -95,6 +117,10 @@ impl Plan {
             Self::Connect(plan) => &mut plan.target,
             Self::Hold(plan) => &mut plan.target,
             Self::Load(plan) => &mut plan.target,
+            Self::Resume(plan) => &mut plan.target,
+            Self::Churn(plan) => &mut plan.target,
+            Self::Chat(plan) => &mut plan.target,
+            Self::Shootout(plan) => &mut plan.target,
         };
         *target = target.at(address);
     }
@@ -108,6 +134,10 @@ impl Plan {
             Self::Connect(plan) => &mut plan.server_pid,
             Self::Hold(_) => return,
             Self::Load(plan) => &mut plan.server_pid,
+            Self::Resume(plan) => &mut plan.server_pid,
+            Self::Churn(plan) => &mut plan.server_pid,
+            Self::Chat(plan) => &mut plan.server_pid,
+            Self::Shootout(plan) => &mut plan.server_pid,
         };
         *server_pid = Some(pid);
     }

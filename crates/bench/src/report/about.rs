@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 
-use super::{Report, Verdict};
-use crate::{EchoPlan, LoadPlan, Traffic};
+use super::{Reconciled, Report, Verdict};
+use crate::{Arrivals, ChatPlan, ChurnPlan, EchoPlan, Kill, LoadPlan, ResumePlan, ShootoutPlan, Traffic};
 
 impl Report {
     /// What was run, in a line without the figures: `echo to ws://…: 125 B × 64 connections × 1 in flight`.
@@ -27,6 +27,26 @@ impl Report {
             }
             Self::Hold(report) => format!("held at {}: {} connections", report.plan.target, report.connections),
             Self::Load(report) => load(&report.plan),
+            Self::Resume(report) => {
+                let ResumePlan { kill, clients, rooms, per_client, rate, every, .. } = &report.plan;
+                let killed = if matches!(kill, Kill::Carriers) { "carriers" } else { "the server" };
+                let every = every.as_secs_f64();
+                format!(
+                    "{killed} killed every {every} s: {clients} clients in {per_client} of {rooms} rooms, {rate} a second"
+                )
+            }
+            Self::Churn(report) => churn(&report.plan),
+            Self::Chat(report) => {
+                let ChatPlan { target, clients, rooms, per_client, rate, .. } = &report.plan;
+                format!("chat at {target}: {clients} clients in {per_client} of {rooms} rooms, {rate} a second")
+            }
+            Self::Shootout(report) => {
+                let ShootoutPlan { target, concurrent, sample_size, limit_percentile, limit_rtt, .. } = &report.plan;
+                let limit = limit_rtt.as_secs_f64() * 1e3;
+                format!(
+                    "shootout with {target}: {sample_size} × {concurrent} at a time, p{limit_percentile} up to {limit} ms"
+                )
+            }
         }
     }
 
@@ -40,6 +60,10 @@ impl Report {
             Self::Connect(report) => &report.faults,
             Self::Hold(report) => &report.faults,
             Self::Load(report) => &report.reconciled,
+            Self::Resume(report) => judged(&report.reconciled, &report.violations),
+            Self::Churn(report) => &report.faults,
+            Self::Chat(report) => judged(&report.reconciled, &report.violations),
+            Self::Shootout(report) => &report.faults,
         };
         match self.verdict() {
             Verdict::Fine => None,
@@ -53,6 +77,24 @@ fn echo(plan: &EchoPlan) -> String {
     let deflate = if plan.deflate.is_some() { ", deflate" } else { "" };
     let (size, connections, in_flight) = (plan.size, plan.connections, plan.in_flight);
     format!("echo to {}: {size} B × {connections} connections × {in_flight} in flight{deflate}", plan.target)
+}
+
+/// What was counted, or else what the checker found first.
+fn judged<'a>(reconciled: &'a Reconciled, violations: &'a [String]) -> &'a dyn Display {
+    match violations.first() {
+        Some(violation) if !reconciled.is_faulty() => violation,
+        _ => reconciled,
+    }
+}
+
+/// Without the transport, which the cell's name tells.
+fn churn(plan: &ChurnPlan) -> String {
+    match plan.arrivals {
+        Arrivals::Rate { per_second, .. } => {
+            format!("churn: {per_second} clients a second, each stays {} s", plan.stay.as_secs_f64())
+        }
+        Arrivals::Storm { clients, at_a_time } => format!("storm: {clients} clients, {at_a_time} opening at a time"),
+    }
 }
 
 /// Without the transport, which the cell's name tells.

@@ -1,6 +1,6 @@
 //! What came of holding connections, and what happens meanwhile.
 
-use super::{ClientUse, Faults, Verdict, row};
+use super::{ClientUse, Faults, ShootoutStep, Verdict, row};
 use crate::{Error, HoldPlan};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -39,8 +39,10 @@ pub enum Event {
         /// When the last got it.
         last: u64,
     },
-    /// Some time has passed in a [`LoadPlan`](crate::LoadPlan): four times a second.
+    /// Some time has passed, in a [`LoadPlan`](crate::LoadPlan) or with clients that talk or come and go: four times a second.
     Progress(Progress),
+    /// A step of a [`ShootoutPlan`](crate::ShootoutPlan) is done.
+    Step(Box<ShootoutStep>),
     /// Some five seconds have passed.
     Status {
         /// Connections that are open.
@@ -77,6 +79,7 @@ impl fmt::Display for Event {
             }
             Self::Begin { cell, run, of } => write!(f, "run {run} of {of}: {cell}"),
             Self::Progress(progress) => progress.fmt(f),
+            Self::Step(step) => step.fmt(f),
             Self::Status { connections, pings, arrived } => {
                 write!(f, "{connections} connections, {pings} pings answered")?;
                 if *arrived > 0 { write!(f, ", a publication at {arrived}") } else { Ok(()) }

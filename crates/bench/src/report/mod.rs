@@ -1,20 +1,31 @@
 //! What came of it.
 
 mod about;
+mod chat;
+mod churn;
 mod fanout;
 mod hold;
 mod load;
+mod resume;
+mod shootout;
 
+pub use self::chat::{ChatReport, Drift};
+pub use self::churn::{ChurnReport, TimeWait};
 pub use self::fanout::{FanoutReport, Lag, Latency};
 pub use self::hold::{Event, HoldReport, Phase, Progress};
 pub use self::load::{Bytes, Counts, LoadReport, Reconciled, SocketMemory, Stretch};
+pub use self::resume::{ResumeReport, Wave};
+pub use self::shootout::{ShootoutEnd, ShootoutReport, ShootoutStep};
 
-use crate::{ConnectPlan, EchoPlan, Error, IdlePlan};
+use crate::{ConnectPlan, Distribution, EchoPlan, Error, IdlePlan};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Version of the JSON form of a [`Report`] and of the [`Document`](crate::Document) around it: it grows when a field changes its meaning or goes.
 pub const SCHEMA_VERSION: u32 = 3;
+
+/// Violations that are shown to people: the rest is in JSON.
+const SHOWN: usize = 5;
 
 /// Above this share of a core the harness itself may be what limits the rate.
 pub(crate) const CLIENT_BOUND: f64 = 0.9;
@@ -22,7 +33,6 @@ pub(crate) const CLIENT_BOUND: f64 = 0.9;
 /// What came of a plan. `Display` is a short table for people, serde's form is for programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "scenario")]
-#[expect(clippy::large_enum_variant, reason = "there are few reports, and one of them is made in seconds")]
 #[non_exhaustive]
 pub enum Report {
     /// Of an [`EchoPlan`].
@@ -37,6 +47,14 @@ pub enum Report {
     Hold(HoldReport),
     /// Of a [`LoadPlan`](crate::LoadPlan).
     Load(LoadReport),
+    /// Of a [`ResumePlan`](crate::ResumePlan).
+    Resume(ResumeReport),
+    /// Of a [`ChurnPlan`](crate::ChurnPlan).
+    Churn(ChurnReport),
+    /// Of a [`ChatPlan`](crate::ChatPlan).
+    Chat(ChatReport),
+    /// Of a [`ShootoutPlan`](crate::ShootoutPlan).
+    Shootout(ShootoutReport),
 }
 
 impl Report {
@@ -50,6 +68,10 @@ impl Report {
             Self::Connect(report) => report.verdict,
             Self::Hold(report) => report.verdict,
             Self::Load(report) => report.verdict,
+            Self::Resume(report) => report.verdict,
+            Self::Churn(report) => report.verdict,
+            Self::Chat(report) => report.verdict,
+            Self::Shootout(report) => report.verdict,
         }
     }
 
@@ -102,7 +124,11 @@ impl Verdict {
     }
 
     pub(crate) fn of(faults: &Faults, client: &ClientUse) -> Self {
-        if faults.any() {
+        Self::from(faults.any(), client)
+    }
+
+    pub(crate) fn from(is_faulty: bool, client: &ClientUse) -> Self {
+        if is_faulty {
             Self::Faulty
         } else if client.share > CLIENT_BOUND {
             Self::ClientBound
@@ -295,6 +321,10 @@ impl fmt::Display for Report {
             Self::Connect(report) => report.fmt(f),
             Self::Hold(report) => report.fmt(f),
             Self::Load(report) => report.fmt(f),
+            Self::Resume(report) => report.fmt(f),
+            Self::Churn(report) => report.fmt(f),
+            Self::Chat(report) => report.fmt(f),
+            Self::Shootout(report) => report.fmt(f),
         }
     }
 }
@@ -302,6 +332,18 @@ impl fmt::Display for Report {
 /// One line of a table for people.
 fn row(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
     writeln!(f, "{name:<16} {value}")
+}
+
+/// The usual figures of a distribution.
+fn times(times: &Distribution) -> String {
+    let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|quantile| times.at(quantile));
+    let (count, max) = (times.count(), times.max());
+    format!("p50 {p50:.2} ms, p99 {p99:.2} ms, p99.9 {p999:.2} ms, longest {max:.2} ms ({count})")
+}
+
+/// What a checker found, the first few.
+fn violations(f: &mut fmt::Formatter<'_>, violations: &[String]) -> fmt::Result {
+    violations.iter().take(SHOWN).try_for_each(|violation| row(f, "violation", violation))
 }
 
 fn uses(f: &mut fmt::Formatter<'_>, what: &str, server: Option<&ServerUse>, client: &ClientUse) -> fmt::Result {

@@ -1,6 +1,8 @@
 //! `bowline bench …`: flags into plans, what came of them onto standard output and into files.
 
 mod calibrate;
+mod chat;
+mod churn;
 mod closed;
 mod compare;
 mod connect;
@@ -16,10 +18,13 @@ mod job;
 mod live;
 mod load;
 mod output;
+mod resume;
 mod rooms;
 mod server;
+mod shootout;
 mod slow;
 mod table;
+mod talk;
 mod transport;
 mod watch;
 mod worker;
@@ -32,6 +37,8 @@ use std::time::Duration;
 use bowline_bench::{Document, Error, Verdict};
 use clap::{Args, Subcommand};
 
+use self::chat::ChatArgs;
+use self::churn::ChurnArgs;
 use self::compare::CompareArgs;
 use self::connect::ConnectArgs;
 use self::diff::DiffArgs;
@@ -42,7 +49,9 @@ use self::hold::HoldArgs;
 use self::idle::IdleArgs;
 use self::job::Job;
 use self::output::OutputArgs;
+use self::resume::ResumeArgs;
 use self::rooms::RoomsArgs;
+use self::shootout::ShootoutArgs;
 use self::slow::SlowArgs;
 use self::table::TableArgs;
 use self::watch::Watch;
@@ -97,6 +106,21 @@ enum Scenario {
     ///
     /// Pings are answered, and publications counted. What happens is printed as it happens, a line each, before the report.
     Hold(HoldArgs),
+    /// Clients that come, get a message echoed, stay a while and go: what does one cost, and is all of it given back?
+    ///
+    /// 100 a second for 10 s over each of the four transports, or --storm N as fast as they can.
+    Churn(ChurnArgs),
+    /// Carriers, or the server, are killed while clients talk: how soon are they back, and is anything lost?
+    ///
+    /// 100 clients over each of the four transports, each in 2 of 10 rooms; 200 messages a second for 20 s.
+    Resume(ResumeArgs),
+    /// A mix for soaks: clients on all transports talk, come and go, move from one transport to another, and some are slow
+    ///
+    /// 100 clients in 20 rooms of skewed sizes, 100 messages a second for a minute; --duration 86400 for a day.
+    Chat(ChatArgs),
+    /// The benchmark of hashrocket's websocket-shootout, with any server that speaks it: how many clients until a broadcast takes too
+    /// long?
+    Shootout(ShootoutArgs),
     /// One workload over a bare WebSocket and all four transports, side by side
     ///
     /// 200 clients in one room, and 20 publications a second of 128 bytes; polls each second.
@@ -128,6 +152,10 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
         Scenario::Idle(idle) => idle.into_job(),
         Scenario::Connect(connect) => connect.into_job(),
         Scenario::Hold(hold) => Ok(hold.into_job()),
+        Scenario::Churn(churn) => churn.into_job(),
+        Scenario::Resume(resume) => resume.into_job(),
+        Scenario::Chat(chat) => chat.into_job(),
+        Scenario::Shootout(shootout) => Ok(shootout.into_job()),
         Scenario::Compare(compare) => compare.into_job(),
         Scenario::Table(table) => return table::run(&table, &output, args.output.quiet),
         Scenario::Calibrate => return calibrate::run(&output),

@@ -45,16 +45,30 @@ impl ServerArgs {
         Ok(if self.target.is_some() { mount } else { mount.below(protocol, path) })
     }
 
+    /// The words of a command that starts one at `{address}`.
+    pub(super) fn own_command(&self) -> Result<Vec<String>, Failure> {
+        let utf8 = |word: OsString| {
+            word.into_string().map_err(|word| Failure::Usage(format!("{} is not UTF-8", word.display())))
+        };
+        let words = [this_program()?.into_os_string()].into_iter();
+        let words = words.chain(["serve", "--listen", "{address}"].map(OsString::from));
+        words.chain(self.server_flag.iter().cloned()).map(utf8).collect()
+    }
+
     pub(super) fn source(&self) -> Result<ServerSource, Failure> {
         if self.target.is_some() {
             return Ok(ServerSource::Given);
         }
-        let own = |error| Failure::Runtime(format!("cannot find this program again to start a server: {error}"));
-        let program: PathBuf = std::env::current_exe().map_err(own)?;
+        let program = this_program()?;
         // Once the load is over nobody is there to be asked to come back.
         let args = ["serve", "--listen=127.0.0.1:0", "--drain-window=0s", "--drain-deadline=1ms"].map(OsString::from);
         let mut command = ServerCommand::new(program, args.into_iter().chain(self.server_flag.iter().cloned()));
         command.pin = !self.no_pin;
         Ok(ServerSource::Own(command))
     }
+}
+
+fn this_program() -> Result<PathBuf, Failure> {
+    let own = |error| Failure::Runtime(format!("cannot find this program again to start a server: {error}"));
+    std::env::current_exe().map_err(own)
 }

@@ -3,6 +3,8 @@
 use bowline_bench::Transport;
 use clap::ValueEnum;
 
+use crate::failure::Failure;
+
 /// What carries a client, or each of several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum TransportArg {
@@ -43,6 +45,15 @@ pub(super) fn transports(named: &[TransportArg]) -> Vec<Transport> {
         }
     }
     all
+}
+
+/// The same where each is to carry a session.
+pub(super) fn sessions(named: &[TransportArg]) -> Result<Vec<Transport>, Failure> {
+    let all = transports(named);
+    if all.contains(&Transport::Raw) {
+        return Err(Failure::Usage("a bare WebSocket has no session to resume: leave raw out".to_owned()));
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

@@ -1,0 +1,167 @@
+//! A mix of everything, for a long time.
+
+mod seat;
+mod stretches;
+mod weather;
+
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{sleep_until, timeout},
+};
+
+use self::{seat::Seat, stretches::Stretches, weather::Weather};
+use crate::{
+    ChatPlan, ChatReport, Error, Event, Phase, SCHEMA_VERSION, Verdict, delivery, dial,
+    flow::{self, Crowd, Pulse, Settings, Tell, Turn},
+    process::{Meter, Usage, monotonic_nanoseconds, resident},
+    random::Random,
+};
+
+/// Sockets of one client: two over HTTP while it changes, and two for each on the proxy.
+const SOCKETS: usize = 6;
+/// How long a slow client takes for a publication.
+const SLOW_PAUSE: Duration = Duration::from_millis(20);
+/// Violations that are kept.
+const MAX_VIOLATIONS: usize = 100;
+
+pub(crate) fn run(plan: &ChatPlan, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<ChatReport, Error> {
+    plan.check()?;
+    dial::reserve(plan.clients * SOCKETS)?;
+    flow::block_on(chat(plan, &mut tell))
+}
+
+async fn chat(plan: &ChatPlan, tell: Tell<'_>) -> Result<ChatReport, Error> {
+    let (meter, mut pulse) = (Meter::new(plan.server_pid)?, Pulse::new(tell));
+    let weather = Weather::new(plan)?;
+    let run = Run::new(plan);
+    let mut seats = JoinSet::new();
+    let opening = run.open(&weather, &mut seats);
+    let opened = pulse.during(&run.crowd, (Phase::Ramp, Duration::ZERO), opening).await;
+    let opening_seconds = run.crowd.now().as_secs_f64();
+    opened.transpose()?;
+
+    let mut judges = JoinSet::new();
+    let mut stretches = Stretches::new(plan, &meter)?;
+    let changing = tokio::spawn(weather.clone().change(plan.stretch / 2, Random::new(plan.seed)));
+    let start = (meter.sample()?, run.crowd.totals().deliveries);
+    let (began, mut end) = (run.crowd.now(), Duration::ZERO);
+    while end < plan.duration && !pulse.is_broken() {
+        end = (end + plan.stretch).min(plan.duration);
+        let talking = sleep_until(run.crowd.at(began + end).into());
+        pulse.during(&run.crowd, (Phase::Steady, plan.stretch), talking).await;
+        stretches.end(&run.crowd, run.crowd.now() - began, &meter)?;
+        let is_last = end >= plan.duration || pulse.is_broken();
+        run.next_turn(&mut judges, is_last);
+    }
+    let usage = meter.usage(&start.0, run.crowd.totals().deliveries - start.1)?;
+
+    changing.abort();
+    let judging = async {
+        weather.clear().await?;
+        let judged = judges.join_all().await;
+        run.turns.send_replace(None);
+        seats.join_all().await;
+        Ok(judged)
+    };
+    let judged = pulse.see_through(&run.crowd, (Phase::Drain, plan.drain_timeout), judging).await?;
+    Ok(run.report(opening_seconds, stretches, &judged, &usage, pulse.is_broken()))
+}
+
+struct Run<'a> {
+    plan: &'a ChatPlan,
+    crowd: Arc<Crowd>,
+    turns: watch::Sender<Option<Arc<Turn>>>,
+}
+
+impl<'a> Run<'a> {
+    fn new(plan: &'a ChatPlan) -> Self {
+        let settings = Settings {
+            size: plan.size,
+            period: Duration::from_secs_f64(plan.clients as f64 / plan.rate),
+            slow_pause: SLOW_PAUSE,
+            drain_timeout: plan.drain_timeout,
+        };
+        let turns = watch::Sender::new(Some(turn(plan)));
+        Self { plan, crowd: Arc::new(Crowd::new(settings)), turns }
+    }
+
+    /// Fills all seats, and waits until each client is in its rooms.
+    async fn open(&self, weather: &Weather, seats: &mut JoinSet<Result<(), Error>>) -> Result<(), Error> {
+        let (plan, mut random) = (self.plan, Random::new(self.plan.seed));
+        let begin = |number: usize| {
+            let seat = Seat::new(plan, number, weather, &mut random);
+            seats.spawn(seat.fill(Arc::clone(&self.crowd), self.turns.clone()));
+            Ok(())
+        };
+        self.crowd.open(plan.clients, plan.open_timeout, begin).await?;
+        let Some(turn) = self.turns.borrow().clone() else { return Ok(()) };
+        let late = |_| Error::Timeout { waiting_for: "rooms to be joined", after: plan.open_timeout };
+        timeout(plan.open_timeout, turn.until_heard_by(plan.clients * plan.per_client)).await.map_err(late)?;
+        self.crowd.complete();
+        Ok(())
+    }
+
+    /// Ends the turn, which is judged while the next goes on.
+    fn next_turn(&self, judges: &mut JoinSet<delivery::Verdict>, is_last: bool) {
+        let ended = self.turns.borrow().clone();
+        if !is_last {
+            self.turns.send_replace(Some(turn(self.plan)));
+        }
+        let crowd = Arc::clone(&self.crowd);
+        judges.spawn(async move {
+            match ended {
+                Some(ended) => ended.finish(&crowd).await,
+                None => delivery::Verdict::default(),
+            }
+        });
+    }
+
+    fn report(
+        &self,
+        opening_seconds: f64,
+        stretches: Stretches,
+        judged: &[delivery::Verdict],
+        usage: &Usage,
+        interrupted: bool,
+    ) -> ChatReport {
+        let totals = std::mem::take(&mut *self.crowd.totals());
+        let is_faulty = totals.reconciled.is_faulty() || judged.iter().any(|verdict| !verdict.is_clean());
+        let violations = judged.iter().flat_map(|verdict| &verdict.violations).take(MAX_VIOLATIONS);
+        ChatReport {
+            schema: SCHEMA_VERSION,
+            plan: self.plan.clone(),
+            opening_seconds,
+            seconds: usage.seconds,
+            echoes: totals.echoes,
+            publications: totals.publications,
+            deliveries: totals.deliveries,
+            latency: totals.latency,
+            lag: totals.lag,
+            comings: totals.comings,
+            goings: totals.goings,
+            switches: totals.switches,
+            reconnects: totals.reconnects,
+            lost_sessions: totals.lost,
+            gaps: totals.gaps,
+            memory: stretches.memory(),
+            latency_drift: stretches.latency(),
+            over_time: stretches.into_all(),
+            resident: resident(std::process::id()).ok(),
+            reconciled: totals.reconciled,
+            judged: (judged.len() as u64, judged.iter().map(|verdict| verdict.events).sum()),
+            violations: violations.map(ToString::to_string).collect(),
+            server: usage.server,
+            verdict: Verdict::from(is_faulty, &usage.client),
+            client: usage.client,
+            interrupted,
+        }
+    }
+}
+
+/// A turn with rooms that nobody else has.
+fn turn(plan: &ChatPlan) -> Arc<Turn> {
+    Arc::new(Turn::new(format!("chat-{:x}-", monotonic_nanoseconds()), plan.drain_timeout))
+}

@@ -1,0 +1,113 @@
+//! Carriers and servers are killed.
+
+use bowline_bench::{Error, Kill, Plan, Report, ResumePlan, ResumeReport, Transport, Verdict};
+
+use crate::server::{Script, Site, broken_off, command, free_address, is_under_way, ms, run};
+
+fn short(site: &Site, transport: Transport) -> ResumePlan {
+    let mut plan = ResumePlan::new(site.target(transport), transport);
+    (plan.clients, plan.rooms, plan.per_client, plan.rate) = (12, 4, 2, 240.0);
+    (plan.every, plan.duration, plan.backoff) = (ms(300), ms(1_500), ms(30));
+    (plan.poll_interval, plan.drain_timeout) = (ms(30), ms(10_000));
+    plan
+}
+
+fn resume(plan: ResumePlan) -> ResumeReport {
+    match run(&Plan::Resume(plan)) {
+        Ok(Report::Resume(report)) => report,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn nothing_is_lost_when_carriers_are_cut() {
+    let site = Site::honest();
+    for transport in Transport::SESSIONS {
+        let report = resume(short(&site, transport));
+        assert_ne!(report.verdict, Verdict::Faulty, "{report}");
+        assert!(report.violations.is_empty() && report.lost_sessions == 0, "{report}");
+        assert!(report.waves.len() >= 2 && report.deliveries > report.echoes && report.publications > 50, "{report}");
+        assert!(!report.interrupted && report.opening_seconds > 0.0, "{report}");
+        if transport == Transport::WebSocket {
+            assert!(report.resumed >= 12 && report.reconnects.count() >= 12, "{report}");
+            assert!((1..=24 * 12).contains(&report.peak_reconnects), "{report}");
+            assert!(report.waves.iter().all(|wave| wave.cut == 12 && wave.back.is_some()), "{:?}", report.waves);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_killed_is_one_gap_for_each_membership() {
+    let address = free_address();
+    let mut plan = ResumePlan::new(format!("http://{address}/").parse().unwrap(), Transport::WebSocket);
+    (plan.clients, plan.rooms, plan.per_client, plan.rate) = (8, 4, 2, 160.0);
+    (plan.every, plan.duration, plan.backoff) = (ms(600), ms(1_500), ms(30));
+    plan.kill = Kill::Server { command: command(), down: ms(100) };
+    let report = resume(plan);
+    let kills = report.waves.len() as u64;
+    assert_ne!(report.verdict, Verdict::Faulty, "{report}");
+    assert!(kills >= 1 && report.violations.is_empty(), "{report}");
+    assert_eq!((report.lost_sessions, report.gaps), (8 * kills, 16 * kills), "{report}");
+}
+
+/// A short run against a server that does so at the fourth message of each session.
+fn planted(script: Script) -> ResumeReport {
+    let site = Site::start("127.0.0.1:0", script);
+    let mut plan = short(&site, Transport::WebSocket);
+    (plan.duration, plan.every, plan.drain_timeout) = (ms(800), ms(300), ms(500));
+    let report = resume(plan);
+    assert_eq!(report.verdict, Verdict::Faulty, "{report}");
+    report
+}
+
+#[test]
+fn an_echo_that_is_lost_or_doubled_is_caught() {
+    let lost = planted(|_, number, _| usize::from(number != 3)).reconciled;
+    assert!(lost.missing >= 1 && lost.duplicate == 0 && lost.clients >= 1, "{lost}");
+    assert!(lost.first.as_ref().is_some_and(|first| first.contains("never got message")), "{lost}");
+    let doubled = planted(|_, number, _| 1 + usize::from(number == 3)).reconciled;
+    assert!(doubled.duplicate >= 1 && doubled.missing == 0 && doubled.clients >= 1, "{doubled}");
+}
+
+/// What a room heard last it hears again: at another place, but in the same words.
+#[test]
+fn a_publication_that_is_doubled_is_caught() {
+    let report = planted(|session, number, _| {
+        for room in session.rooms().iter().filter(|_| number == 3) {
+            if let Some((_, message)) = room.history(1).pop() {
+                room.broadcast(message).expect("there is room");
+            }
+        }
+        1
+    });
+    assert!(!report.reconciled.is_faulty(), "{report}");
+    assert!(report.violations.iter().any(|violation| violation.contains("one id has the places")), "{report}");
+}
+
+#[test]
+fn a_run_that_is_broken_off_reports_what_there_is() {
+    let site = Site::honest();
+    let mut plan = short(&site, Transport::Comet);
+    plan.duration = ms(300_000);
+    let Report::Resume(report) = broken_off(&Plan::Resume(plan), is_under_way) else { panic!("another report") };
+    assert!(report.interrupted && report.seconds < 60.0 && report.deliveries > 0, "{report}");
+    assert_ne!(report.verdict, Verdict::Faulty, "{report}");
+}
+
+#[test]
+fn what_ends_a_run_is_told() {
+    let address = free_address();
+    let target = format!("http://{address}/").parse().unwrap();
+    let mut plan = ResumePlan::new(target, Transport::WebSocket);
+    (plan.clients, plan.open_timeout) = (1, ms(500));
+    assert!(matches!(run(&Plan::Resume(plan.clone())), Err(Error::Timeout { .. } | Error::NotSession { .. })));
+    for (program, part) in [("/does/not/exist", "start /does/not/exist"), ("false", "ended at once")] {
+        plan.kill = Kill::Server { command: vec![program.to_owned()], down: ms(0) };
+        let error = run(&Plan::Resume(plan.clone())).expect_err("no server").to_string();
+        assert!(error.contains(part), "{error}");
+    }
+    let site = Site::honest();
+    plan.target = site.target(Transport::WebSocket);
+    let error = run(&Plan::Resume(plan)).expect_err("somebody else's").to_string();
+    assert!(error.contains("somebody else listens"), "{error}");
+}

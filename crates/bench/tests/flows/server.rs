@@ -1,0 +1,114 @@
+//! A server in this process, on threads of its own, and one in a process of its own.
+
+use std::{
+    env,
+    net::{SocketAddr, TcpListener},
+    ops::ControlFlow,
+    time::Duration,
+};
+
+use bowline_bench::{Error, Event, Plan, Report, Target, Transport, run_telling};
+use bowline_core::Message;
+use bowline_server::{Hub, Session, http::Guards, listener::Server, room::RoomOptions};
+use tokio::runtime::Runtime;
+
+/// Where the process that [`command`] starts is to listen.
+const ADDRESS: &str = "FLOWS_ADDRESS";
+
+/// A server in this process; dropping it ends it.
+pub(crate) struct Site {
+    pub(crate) address: SocketAddr,
+    _runtime: Runtime,
+}
+
+/// How often a server sends back the message of a session that has this number, from 0 on; and whatever else it does then.
+pub(crate) type Script = fn(&Session, usize, &Message) -> usize;
+
+impl Site {
+    /// Sends everything back once.
+    pub(crate) fn honest() -> Self {
+        Self::start("127.0.0.1:0", |_, _, _| 1)
+    }
+
+    /// Sends each message back so many times as the script says.
+    pub(crate) fn start(address: &str, script: Script) -> Self {
+        let runtime = Runtime::new().expect("a runtime");
+        let guard = runtime.enter();
+        let handler = move |mut session: Session| async move {
+            let mut number = 0;
+            while let Some(message) = session.recv().await? {
+                for _ in 0..script(&session, number, &message) {
+                    if session.send(message.clone()).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                number += 1;
+            }
+            Ok::<_, bowline_core::Error>(())
+        };
+        let options = RoomOptions::default().history(1_000);
+        let hub = Hub::builder().handler(handler).room_options("*", options).build();
+        let running = Server::new().listen(address).bind().expect("a free port").serve(hub.service(Guards::new()));
+        let address = running.local_addrs()[0];
+        runtime.spawn(async move {
+            let _running = running;
+            std::future::pending::<()>().await;
+        });
+        drop(guard);
+        Self { address, _runtime: runtime }
+    }
+
+    /// The mount, or over a bare WebSocket the address that echoes.
+    pub(crate) fn target(&self, transport: Transport) -> Target {
+        let url = match transport {
+            Transport::Raw => format!("ws://{}/ws", self.address),
+            _ => format!("http://{}/", self.address),
+        };
+        url.parse().expect("a URL")
+    }
+}
+
+/// An address that nobody listens on, for the moment.
+pub(crate) fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+}
+
+/// The command that starts a server at `{address}`: this test, which then is nothing but the server.
+pub(crate) fn command() -> Vec<String> {
+    let this = env::current_exe().expect("a path").to_str().expect("in UTF-8").to_owned();
+    let words = ["env", &format!("{ADDRESS}={{address}}"), &this, "--exact", "server::serves", "--ignored"];
+    words.map(str::to_owned).to_vec()
+}
+
+#[test]
+#[ignore = "it is the server of other tests, and serves until it is killed"]
+fn serves() {
+    // Run by hand, with all that is ignored, it has nobody to serve.
+    if let Ok(address) = env::var(ADDRESS) {
+        let _site = Site::start(&address, |_, _, _| 1);
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// Runs a plan to its end.
+pub(crate) fn run(plan: &Plan) -> Result<Report, Error> {
+    run_telling(plan, |_| ControlFlow::Continue(()))
+}
+
+/// Runs a plan, and breaks it off at the first event that `enough` says it of.
+pub(crate) fn broken_off(plan: &Plan, enough: impl Fn(&Event) -> bool) -> Report {
+    let tell = |event: &Event| if enough(event) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    run_telling(plan, tell).expect("a report")
+}
+
+/// Whether a run is at what is measured, and has something to show.
+pub(crate) fn is_under_way(event: &Event) -> bool {
+    matches!(event, Event::Progress(progress)
+        if progress.phase == bowline_bench::Phase::Steady && progress.deliveries > 0)
+}
+
+pub(crate) const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
