@@ -201,7 +201,7 @@ fn the_best_rate_is_the_highest_that_is_kept_up_with() {
     let plan = TablePlan { is_quick: true, ..plan(Published::CometD) };
     let cells = workloads(&plan).into_iter().map(|workload| {
         let is_late = workload.name.starts_with("websocket, 10 %") || workload.name.starts_with("long-polling, 5 %");
-        let mut cell = measured(&workload, &[if is_late { 1_100.0 } else { 100.0 }]);
+        let mut cell = measured(&workload, &[if is_late { 110.0 } else { 90.0 }]);
         let Report::Load(report) = &mut cell.runs[0] else { unreachable!() };
         // As many as are owed: one publication to a fifth of a hundred.
         report.deliveries = if workload.name.contains(" 10 %") { 21 } else { 20 };
