@@ -19,7 +19,8 @@ async fn a_table_that_is_broken_off_has_what_there_is() {
     assert_eq!(document.scenario, "table kaazing");
     let measured = document.tables[0].rows.iter().filter(|row| matches!(row[4], Entry::Number(_))).count();
     assert!((1..5).contains(&measured), "{:?}", document.tables[0].rows);
-    assert_eq!(document.cells.len(), measured);
+    // The workload that was broken off is a cell even where nothing had come yet.
+    assert!((measured..5).contains(&document.cells.len()), "{measured} of {}", document.cells.len());
     assert!(document.tables[0].notes.contains(&"Reproduce: bowline bench table kaazing --quick".to_owned()));
     assert!(!document.plots.is_empty());
 }
