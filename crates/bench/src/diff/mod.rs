@@ -38,8 +38,8 @@ impl Diff {
     /// Compares two documents, cell by cell of the same name, median by median.
     ///
     /// # Errors
-    /// Documents without a cell in common, and a threshold whose figure no common cell has in both: nothing would be compared,
-    /// and that must not pass for no change.
+    /// Documents without a cell in common, and a threshold whose figure no cell of the first has: nothing would be compared, and that
+    /// must not pass for no change. What the first has and the second lacks, as a figure or as a cell, has missed its thresholds.
     pub fn of(before: &Document, after: &Document, thresholds: &[Threshold]) -> Result<Self, Error> {
         let in_ = |document: &Document, name: &str| document.cells.iter().any(|cell| cell.name == name);
         let only = |one: &Document, other: &Document| -> Vec<String> {
@@ -55,9 +55,10 @@ impl Diff {
             let problem = format!("the documents have no cell in common: {} and {}", gone.join(", "), new.join(", "));
             return Err(Error::Plan { problem });
         }
+        let without: Vec<_> = before.cells.iter().filter(|cell| gone.contains(&cell.name)).map(Measured::of).collect();
         let mut missed = Vec::new();
         for threshold in thresholds {
-            missed.extend(threshold.missed_in(&cells)?);
+            missed.extend(threshold.missed_in(&cells, &without)?);
         }
         Ok(Self { cells, gone, new, missed })
     }
@@ -104,12 +105,13 @@ impl fmt::Display for Diff {
     }
 }
 
-/// The change in percent of what was before; of nothing there is no share.
+/// The change in percent of how much there was before: `+` is more, of what is below 0 too. Of nothing there is no share.
 fn change(before: f64, after: f64) -> String {
-    let percent = (after - before) / before * 100.0;
+    let percent = (after - before) / before.abs() * 100.0;
     match percent {
         _ if before.total_cmp(&after).is_eq() => "=".into(),
-        percent if !percent.is_finite() => format!("+{}", number(after - before)),
+        percent if percent == f64::INFINITY => format!("+{}", number(after)),
+        percent if !percent.is_finite() => number(after),
         percent => format!("{percent:+.1} %"),
     }
 }
@@ -155,6 +157,32 @@ mod tests {
         after.cells.retain(|cell| cell.name == "websocket");
         let error = Diff::of(&before, &after, &[]).unwrap_err().to_string();
         assert!(error.contains("no cell in common"), "{error}");
+    }
+
+    #[test]
+    fn what_was_known_and_is_not_any_more_is_missed() {
+        let (before, mut after) = (samples::compared(), samples::compared());
+        let missed = |after: &Document, threshold: &str| {
+            let diff = Diff::of(&before, after, &[threshold.parse().unwrap()]).unwrap();
+            diff.missed
+        };
+        assert_eq!(missed(&after, "p99:+0%"), [""; 0]);
+        let gone = after.cells.remove(0);
+        let of_gone = missed(&after, "p99:+50%");
+        assert!(of_gone.len() == 1 && of_gone[0].starts_with("websocket: p99 from "), "{of_gone:?}");
+        assert!(of_gone[0].ends_with(" to nothing: may change by +50 %"), "{of_gone:?}");
+        // Broken off before anything came of it.
+        after.cells.push(Cell { runs: Vec::new(), ..gone });
+        assert_eq!(missed(&after, "rate:-50%").len(), 1);
+        let new = Diff::of(&after, &before, &["rate:-0%".parse().unwrap()]).unwrap();
+        assert_eq!(new.missed, [""; 0], "what is new has nothing to be compared with");
+    }
+
+    #[test]
+    fn more_is_plus_of_what_is_below_zero_too() {
+        let changes = [(-100.0, -50.0), (-100.0, -150.0), (100.0, 150.0), (0.0, 2.0), (0.0, -2.0), (7.0, 7.0)];
+        let told = ["+50.0 %", "-50.0 %", "+50.0 %", "+2", "-2", "="];
+        assert_eq!(changes.map(|(before, after)| change(before, after)), told);
     }
 
     #[test]

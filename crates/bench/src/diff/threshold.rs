@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::CellDiff;
-use crate::figures::number;
-use crate::{Error, FIGURES, Figure, Worse};
+use crate::figures::{Measured, number};
+use crate::{Error, FIGURES, Figure, Spread, Worse};
 
 /// How much a figure may grow, or shrink, from one document to another.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,25 +18,36 @@ pub struct Threshold {
 }
 
 impl Threshold {
-    /// What to say of the cells that missed it.
-    pub(super) fn missed_in(&self, cells: &[CellDiff]) -> Result<Vec<String>, Error> {
+    /// What to say of the cells that missed it: of the common ones, and of those that are gone. A figure that was known and isn't
+    /// any more missed it as well, or the worst run would pass.
+    pub(super) fn missed_in(&self, cells: &[CellDiff], gone: &[Measured<'_>]) -> Result<Vec<String>, Error> {
         let (mut compared, mut missed) = (false, Vec::new());
         for cell in cells {
             let known = cell.figures.iter().find(|(figure, ..)| figure.name == self.figure.name);
-            let Some((_, Some(before), Some(after))) = known else { continue };
+            let Some((_, Some(before), after)) = known else { continue };
             compared = true;
-            if self.is_missed(before.median, after.median) {
-                let (before, after) = (number(before.median), number(after.median));
-                let (name, unit) = (self.figure.name, self.figure.unit);
-                let figures = format!("{name} from {before} to {after} {unit}");
-                missed.push(format!("{}: {}: may change by {self}", cell.name, figures.trim_end()));
+            if after.is_none_or(|after| self.is_missed(before.median, after.median)) {
+                missed.push(self.missed(&cell.name, before, after.as_ref()));
             }
+        }
+        for cell in gone {
+            let Some(before) = cell.spread(self.figure) else { continue };
+            compared = true;
+            missed.push(self.missed(&cell.cell.name, &before, None));
         }
         if compared {
             return Ok(missed);
         }
         let name = self.figure.name;
-        Err(Error::Plan { problem: format!("can't compare {name}: there is no cell that has it in both documents") })
+        Err(Error::Plan {
+            problem: format!("can't compare {name}: there is no cell that has it in the first document"),
+        })
+    }
+
+    fn missed(&self, cell: &str, before: &Spread, after: Option<&Spread>) -> String {
+        let (name, before, unit) = (self.figure.name, number(before.median), self.figure.unit);
+        let after = after.map_or_else(|| "nothing".to_owned(), |after| format!("{} {unit}", number(after.median)));
+        format!("{cell}: {name} from {before} to {}: may change by {self}", after.trim_end())
     }
 
     /// At the threshold is not past it. A billionth is left to how numbers are kept.

@@ -143,14 +143,17 @@ impl Figures {
     }
 }
 
-/// A number for people: three digits or more, thousands apart.
+/// A number for people: three digits or more, thousands apart, and six decimals at the most.
 #[must_use]
 pub(crate) fn number(value: f64) -> String {
     let digits = match value.abs() {
         size if size >= 100.0 || (size.fract() == 0.0) => 0,
         size if size >= 10.0 => 1,
         size if size >= 1.0 => 2,
-        _ => 3,
+        size if size >= 0.1 => 3,
+        size if size >= 0.01 => 4,
+        size if size >= 0.001 => 5,
+        _ => 6,
     };
     let text = format!("{value:.digits$}");
     let whole = text.trim_start_matches('-').find('.').unwrap_or_else(|| text.trim_start_matches('-').len());
@@ -188,6 +191,8 @@ mod tests {
         let shown = [0.0, 0.1234, 1.234, 12.34, 123.4, 1_234.5, 1_234_567.0, -1_234.5, 5.0, 0.9999];
         let text = ["0", "0.123", "1.23", "12.3", "123", "1,234", "1,234,567", "-1,234", "5", "1.000"];
         assert_eq!(shown.map(number), text);
+        let small = [0.1, 0.015_26, 0.001_526, 0.000_152_6, 0.000_015_26, -0.015_26];
+        assert_eq!(small.map(number), ["0.100", "0.0153", "0.00153", "0.000153", "0.000015", "-0.0153"]);
     }
 
     #[test]
