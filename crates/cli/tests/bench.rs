@@ -128,6 +128,36 @@ async fn held_connections_tell_what_happens_before_the_report() {
     assert!(ran.stdout.contains("\nverdict: "), "{}", ran.stdout);
 }
 
+#[tokio::test]
+async fn what_cannot_be_written_takes_nothing_away_from_the_rest() {
+    let (server, files) = (Server::start("echo", &[]).await, Directory::new("full"));
+    let (url, csv) = (server.url(), format!("--csv={}", files.path("a.csv")));
+    let ran = bench(&[&["echo", &url, "--json=/dev/full", &csv, "-q"], &SHORT[..]].concat()).await;
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("error: can't write /dev/full: "), "{}", ran.stderr);
+    assert!(ran.stdout.lines().last().is_some_and(|line| line.starts_with("verdict: ")), "{}", ran.stdout);
+    assert_eq!(fs::read_to_string(files.path("a.csv")).expect("it is there").lines().count(), 2);
+    for flag in ["--html=-", "--hlog=-"] {
+        let ran = bench(&["echo", &url, flag]).await;
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{flag}");
+        assert!(ran.stderr.contains("take a file"), "{}", ran.stderr);
+    }
+}
+
+#[tokio::test]
+async fn steps_are_for_people_and_json_is_one_document() {
+    let server = Server::start("echo", &[]).await;
+    let url = server.url();
+    let steps = ["--ask=echo", "--initial-clients=2", "--step-size=2", "--max-clients=4", "--sample-size=10"];
+    let shootout = [&["shootout", &url, "--concurrent=2", "--limit-rtt=60s", "-q"], &steps[..]].concat();
+    let ran = bench(&[&shootout[..], &["--json"]].concat()).await;
+    assert_eq!(ran.stdout.lines().count(), 1, "{}{}", ran.stdout, ran.stderr);
+    let document = Document::from_json(&ran.stdout).expect("a document");
+    assert!(matches!(&document.cells[0].runs[..], [Report::Shootout(run)] if run.steps.len() == 2), "{}", ran.stdout);
+    let ran = bench(&shootout).await;
+    assert!(ran.stdout.starts_with("clients:      2  at percentile: "), "{}", ran.stdout);
+}
+
 /// A run that lasts for hours, and measures by now.
 async fn measuring(args: &[&str], phase: &str) -> Child {
     let mut child = bowline(&[&["bench"], args, &["--duration=3600"]].concat()).spawn().expect("the binary starts");

@@ -68,6 +68,14 @@ impl<W: Write> Live<W> {
         }
     }
 
+    /// Makes room for a line of somebody else's on the same terminal, which the next drawing leaves alone.
+    pub(super) fn erase(&mut self) {
+        let back = self.back();
+        if !back.is_empty() {
+            drop(self.out.write_all(back.as_bytes()).and_then(|()| self.out.flush()));
+        }
+    }
+
     fn say(&mut self, line: &str) {
         match self.kind {
             Kind::Quiet => {}
@@ -194,6 +202,16 @@ mod tests {
         assert!(text.contains("measuring   ━━━━━━━━━━━━━━━"), "{text}");
         assert!(text.contains("\x1b[2A\x1b[J") && text.contains("p50 0.50 ms   p99 1.25 ms   2 faults"), "{text}");
         assert!(text.ends_with("\x1b[2A\x1b[J\x1b[?25h"), "{text:?}");
+        let mut out = Vec::new();
+        let mut live = Live::on(&mut out, Kind::Terminal(Some(60)));
+        live.tell(&events[0]);
+        live.erase();
+        live.erase();
+        live.tell(&events[1]);
+        drop(live);
+        // Erased once, and what came between is not gone over.
+        let text = String::from_utf8(out).expect("UTF-8");
+        assert_eq!(text.matches("\x1b[2A\x1b[J").count(), 2, "{text:?}");
         let narrow = shown(Kind::Terminal(Some(20)), &events[..1]);
         let fits = |line: &str| line.trim_start_matches(HIDE_CURSOR).chars().count() < 20;
         assert!(narrow.lines().take(2).all(fits), "{narrow:?}");

@@ -78,6 +78,9 @@ impl OutputArgs {
             (false, true) => Standard::Csv,
             (false, false) => Standard::Summary,
         };
+        if [&self.hlog, &self.html].into_iter().any(is_standard) {
+            return Err(Failure::Usage("--hlog and --html take a file: standard output has the summary".into()));
+        }
         let mut files = Vec::new();
         let all =
             [(Form::Json, &self.json), (Form::Csv, &self.csv), (Form::Hlog, &self.hlog), (Form::Html, &self.html)];
@@ -96,22 +99,28 @@ impl OutputArgs {
 }
 
 impl Output {
-    /// Writes all of it, files first.
+    /// Writes all of it, files first. What can't be written takes nothing away from the rest: the first error comes last.
     pub(super) fn write(&self, document: &Document) -> Result<(), Failure> {
-        for (form, file) in &self.files {
-            file.write(&form.of(document)?)?;
-        }
-        if let Some(directory) = &self.svg {
-            for (name, svg) in plots(document).map_err(|error| failure(&error))? {
-                File::check(&directory.join(name + ".svg"))?.write(svg.as_bytes())?;
-            }
-        }
+        let files = self.files.iter().map(|(form, file)| form.of(document).and_then(|bytes| file.write(&bytes)));
+        let mut written: Vec<_> = files.collect();
+        written.push(self.write_plots(document));
         let text = match self.standard {
-            Standard::Summary => summary(document).into_bytes(),
-            Standard::Json => Form::Json.of(document)?,
-            Standard::Csv => Form::Csv.of(document)?,
+            Standard::Summary => Ok(summary(document).into_bytes()),
+            Standard::Json => Form::Json.of(document),
+            Standard::Csv => Form::Csv.of(document),
         };
-        print(&text)
+        written.push(text.and_then(|text| print(&text)));
+        written.into_iter().collect()
+    }
+
+    fn write_plots(&self, document: &Document) -> Result<(), Failure> {
+        let Some(directory) = &self.svg else { return Ok(()) };
+        let plots = plots(document).map_err(|error| failure(&error))?.into_iter();
+        let write = |(name, svg): (String, String)| {
+            File::check(&directory.join(name + ".svg")).and_then(|file| file.write(svg.as_bytes()))
+        };
+        let written: Vec<_> = plots.map(write).collect();
+        written.into_iter().collect()
     }
 }
 

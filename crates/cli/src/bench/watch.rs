@@ -24,16 +24,21 @@ impl Watch {
     }
 
     /// Progress is for standard error; what becomes of connections that are held is for standard output, a line each, in the
-    /// form that the report will have. With nobody left to read it there is no point in going on.
+    /// form that the report will have, and steps are where people read it. With nobody left to read it there is no point in going
+    /// on.
     pub(super) fn tell(&mut self, event: &Event) -> ControlFlow<()> {
-        let is_progress = matches!(event, Event::Begin { .. } | Event::Progress(_));
-        let line = match self.standard {
-            Standard::Json if !is_progress => event.to_json().ok(),
-            Standard::Summary if !is_progress => Some(event.to_string()),
-            _ => None,
+        let line = match (self.standard, event) {
+            (Standard::Csv, _) | (_, Event::Begin { .. } | Event::Progress(_)) => None,
+            // They are in the document.
+            (Standard::Json, Event::Step(_)) => None,
+            (Standard::Json, event) => event.to_json().ok(),
+            (Standard::Summary, event) => Some(event.to_string()),
         };
         let printed = match line {
-            Some(line) => writeln!(stdout(), "{line}").and_then(|()| stdout().flush()),
+            Some(line) => {
+                self.live.erase();
+                writeln!(stdout(), "{line}").and_then(|()| stdout().flush())
+            }
             None => {
                 self.live.tell(event);
                 Ok(())
