@@ -9,10 +9,10 @@
 //! publication, when the page would have shown an outdated one. Calculated, with polls at any phase and publications each *p*,
 //! pulls each *q*: staleness *q*/2 in the mean, in time min(1, *p*/*q*), requests a delivery *p*/*q*, in vain max(0, 1 − *q*/*p*).
 
-use super::cells::{ONE_ROOM, Runs, cell, mean, measured, model, number, ratio, seconds, server_share, text};
+use super::cells::{ONE_ROOM, Runs, mean, measured, model, number, ratio, seconds, server_share, text};
 use super::{Reproduced, TablePlan};
 use crate::process::float;
-use crate::{Cell, Entry, LoadPlan, LoadReport, Plot, SuiteCell, Table, Transport};
+use crate::{Cell, Entry, LoadPlan, LoadReport, Plan, Plot, SuiteCell, Table, Transport};
 
 const SOURCE: &str = "Bozdag, Mesbah & van Deursen: A Comparison of Push and Pull Techniques for AJAX (2007)";
 /// Seconds between publications, and between pulls: a tenth of the published.
@@ -70,7 +70,10 @@ impl Spot {
         load.poll_interval = seconds(self.pull.unwrap_or(1.0));
         load.warm_up = seconds(plan.pick(1.5, 0.5));
         load.duration = seconds(plan.pick(6.0, 2.5));
-        cell(self.name(), "pull interval (s)", self.pull.unwrap_or(0.0), load, None)
+        // Of two intervals and a number of users none is an axis.
+        let mut cell = SuiteCell::new(self.name(), Plan::Load(load));
+        cell.transport = Some(transport);
+        cell
     }
 
     /// How old a publication is when it is seen, in milliseconds.

@@ -92,6 +92,18 @@ fn each_workload_is_one_that_can_be_run_and_has_a_name_of_its_own() {
 }
 
 #[test]
+fn no_two_workloads_of_a_series_stand_at_one_place_of_an_axis() {
+    for published in Published::ALL {
+        let mut places = BTreeSet::new();
+        for SuiteCell { name, transport, at, .. } in workloads(&plan(published)) {
+            let Some(at) = at else { continue };
+            let place = (at.axis, transport.map(Transport::name), at.value.to_bits());
+            assert!(places.insert(place), "{}: {name}", published.name());
+        }
+    }
+}
+
+#[test]
 fn tables_are_whole_with_all_of_it_and_with_nothing() {
     for published in Published::ALL {
         let plan = plan(published);
