@@ -34,30 +34,43 @@ pub(crate) struct Usage {
 }
 
 impl Meter {
-    /// Fails if there is a process id and no such process.
+    /// Fails if there is a process id and no such process, or one that may not be looked at.
     pub(crate) fn new(server: Option<u32>) -> Result<Self, Error> {
-        let meter = Self { server };
-        meter.sample()?;
-        Ok(meter)
+        if let Some(pid) = server {
+            cpu_nanoseconds(pid).and_then(|_| resident(pid)).map_err(|source| Error::Server { pid, source })?;
+        }
+        Ok(Self { server })
     }
 
+    /// Whether the server's process has ended since. Without a process id nobody knows.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.server.is_some_and(is_gone)
+    }
+
+    /// A look. A server that has ended since is no error: of it nothing is known any more.
     pub(crate) fn sample(&self) -> Result<Sample, Error> {
-        let server = match self.server {
-            Some(pid) => Some(cpu_nanoseconds(pid).map_err(|source| Error::Server { pid, source })?),
-            None => None,
-        };
+        let server = self.of_server(cpu_nanoseconds)?;
         Ok(Sample { at: Instant::now(), server, client: own_nanoseconds() })
     }
 
-    /// What was used since `start`, in which `count` messages or handshakes were served.
+    /// What `look` finds of the server, where there is one still.
+    fn of_server<T>(&self, look: impl FnOnce(u32) -> io::Result<T>) -> Result<Option<T>, Error> {
+        let Some(pid) = self.server else { return Ok(None) };
+        match look(pid) {
+            Ok(found) => Ok(Some(found)),
+            Err(_) if is_gone(pid) => Ok(None),
+            Err(source) => Err(Error::Server { pid, source }),
+        }
+    }
+
+    /// What was used since `start`, in which `count` messages or handshakes were served; of a server that has ended nothing.
     pub(crate) fn usage(&self, start: &Sample, count: u64) -> Result<Usage, Error> {
         let end = self.sample()?;
         let seconds = (end.at - start.at).as_secs_f64();
         let client = seconds_between(start.client, end.client);
-        let server = match (self.server, &start.server, &end.server) {
-            (Some(pid), Some(before), Some(after)) => {
+        let server = match (&start.server, &end.server, self.of_server(resident)?) {
+            (Some(before), Some(after), Some(resident)) => {
                 let cpu_seconds = float(between(before, after)) / 1e9;
-                let resident = resident(pid).map_err(|source| Error::Server { pid, source })?;
                 // A server that used no time at all served nothing; JSON has no infinity.
                 let per_cpu_second = if cpu_seconds > 0.0 { float(count) / cpu_seconds } else { 0.0 };
                 Some(ServerUse { cpu_seconds, share: cpu_seconds / seconds, per_cpu_second, resident })
@@ -125,6 +138,21 @@ fn cpu_nanoseconds(pid: u32) -> io::Result<Threads> {
     Ok(Threads::from([(OsString::new(), time)]))
 }
 
+/// Whether a process has ended: it is not there any more, or only for its parent to be told how it ended.
+fn is_gone(pid: u32) -> bool {
+    match fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => {
+            let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().next());
+            matches!(state, Some("Z" | "X"))
+        }
+        // It may have ended between opening and reading.
+        Err(error) => {
+            let gone = rustix::io::Errno::SRCH.raw_os_error();
+            error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(gone)
+        }
+    }
+}
+
 /// Resident bytes of a process.
 pub(crate) fn resident(pid: u32) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
@@ -177,6 +205,24 @@ mod tests {
         // Process ids end far below this one.
         let error = Meter::new(Some(u32::MAX)).unwrap_err();
         assert!(error.to_string().contains("4294967295"), "{error}");
+    }
+
+    #[test]
+    fn a_process_that_ends_meanwhile_is_no_error() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let meter = Meter::new(Some(child.id())).unwrap();
+        let start = meter.sample().unwrap();
+        assert!(!meter.is_gone() && meter.usage(&start, 1).unwrap().server.is_some());
+        child.kill().unwrap();
+        // Not waited for yet, it is there, and does nothing any more.
+        while !meter.is_gone() {
+            std::thread::yield_now();
+        }
+        assert!(meter.usage(&start, 1).unwrap().server.is_none());
+        child.wait().unwrap();
+        assert!(meter.is_gone() && meter.usage(&start, 1).unwrap().server.is_none());
+        assert!(Meter::new(Some(child.id())).is_err(), "at the beginning it is one");
+        assert!(!Meter::new(None).unwrap().is_gone());
     }
 
     #[test]

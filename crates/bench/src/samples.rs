@@ -1,10 +1,11 @@
 //! Documents that nobody measured, for tests: whole and always the same.
 
 use crate::{
-    At, Bytes, Calibration, Cell, ClientUse, ConnectPlan, ConnectReport, Counts, Distribution, Document, EchoPlan,
-    EchoReport, Entry, Environment, FanoutPlan, FanoutReport, Faults, HoldPlan, HoldReport, IdleHold, IdlePlan,
-    IdleReport, KernelMemory, Lag, Latency, Line, LoadPlan, LoadReport, Plot, Reconciled, Report, SCHEMA_VERSION,
-    ServerUse, SocketMemory, Stretch, Table, Target, Traffic, Transport, Verdict,
+    At, Bytes, Calibration, Cell, ChatPlan, ChatReport, ChurnPlan, ChurnReport, ClientUse, ConnectPlan, ConnectReport,
+    Counts, Distribution, Document, EchoPlan, EchoReport, Entry, Environment, FanoutPlan, FanoutReport, Faults,
+    HoldPlan, HoldReport, IdleHold, IdlePlan, IdleReport, KernelMemory, Lag, Latency, Line, LoadPlan, LoadReport, Plot,
+    Reconciled, Report, ResumePlan, ResumeReport, SCHEMA_VERSION, ServerUse, SocketMemory, Stretch, Table, Target,
+    Traffic, Transport, Verdict,
 };
 
 const CLIENT: ClientUse = ClientUse { cpu_seconds: 1.0, share: 0.1 };
@@ -130,8 +131,18 @@ pub(crate) fn full() -> Document {
     ])
 }
 
+/// Clients that talk, and that come and go.
+pub(crate) fn flows() -> Document {
+    let cells = vec![
+        Cell::new("chat", vec![Report::Chat(chat())]),
+        Cell::new("resume", vec![Report::Resume(resume())]),
+        Cell::new("churn", vec![Report::Churn(churn())]),
+    ];
+    document("flows", cells)
+}
+
 /// Two transports at four numbers of clients.
-fn swept() -> Vec<Cell> {
+pub(crate) fn swept() -> Vec<Cell> {
     let mut cells = Vec::new();
     for (transport, slowness) in [(Transport::WebSocket, 1.0), (Transport::Comet, 1.6)] {
         for clients in [100_u32, 1_000, 5_000, 19_000] {
@@ -281,6 +292,90 @@ fn hold() -> HoldReport {
         resident: Some(6 << 20),
         client: CLIENT,
         faults: Faults::default(),
+        verdict: Verdict::Fine,
+    }
+}
+
+pub(crate) fn chat() -> ChatReport {
+    ChatReport {
+        schema: SCHEMA_VERSION,
+        plan: ChatPlan::new(target("http://127.0.0.1:9001/")),
+        opening_seconds: 0.2,
+        seconds: 60.0,
+        echoes: 3_000,
+        publications: 3_000,
+        deliveries: 33_000,
+        latency: times(1e6, 0),
+        lag: times(50_000.0, 0),
+        comings: 290,
+        goings: 290,
+        switches: 40,
+        reconnects: times(9e6, 0),
+        lost_sessions: 0,
+        gaps: 0,
+        over_time: (1..=6).map(|at| stretch(f64::from(at) * 10.0, 1.0)).collect(),
+        memory: None,
+        latency_drift: None,
+        resident: Some(40 << 20),
+        reconciled: Reconciled { expected: 33_000, ..Reconciled::default() },
+        judged: (6, 90_000),
+        violations: Vec::new(),
+        server: Some(server(20_000.0)),
+        client: CLIENT,
+        interrupted: false,
+        verdict: Verdict::Fine,
+    }
+}
+
+pub(crate) fn resume() -> ResumeReport {
+    ResumeReport {
+        schema: SCHEMA_VERSION,
+        plan: ResumePlan::new(target("http://127.0.0.1:9001/"), Transport::WebSocket),
+        opening_seconds: 0.2,
+        seconds: 20.0,
+        echoes: 2_000,
+        publications: 2_000,
+        deliveries: 42_000,
+        latency: times(1e6, 0),
+        lag: times(50_000.0, 0),
+        waves: Vec::new(),
+        reconnects: times(9e6, 0),
+        peak_reconnects: 57,
+        resumed: 200,
+        replayed: 12,
+        lost_sessions: 0,
+        gaps: 0,
+        reconciled: Reconciled { expected: 42_000, ..Reconciled::default() },
+        violations: Vec::new(),
+        server: Some(server(20_000.0)),
+        client: CLIENT,
+        interrupted: false,
+        verdict: Verdict::Fine,
+    }
+}
+
+fn churn() -> ChurnReport {
+    ChurnReport {
+        schema: SCHEMA_VERSION,
+        plan: ChurnPlan::new(target("http://127.0.0.1:9001/"), Transport::Comet),
+        seconds: 10.0,
+        arrivals: 1_000,
+        served: 1_000,
+        per_second: 100.0,
+        most_clients: 110,
+        opening: times(2e6, 0),
+        uncorrected: times(1.9e6, 0),
+        first_echo: times(3e6, 0),
+        server: None,
+        server_microseconds: None,
+        resident_before: None,
+        resident_during: None,
+        resident_after: None,
+        kept_per_client: None,
+        time_wait: None,
+        client: CLIENT,
+        faults: Faults::default(),
+        interrupted: false,
         verdict: Verdict::Fine,
     }
 }

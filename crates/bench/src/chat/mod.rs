@@ -48,12 +48,16 @@ async fn chat(plan: &ChatPlan, tell: Tell<'_>) -> Result<ChatReport, Error> {
     let changing = tokio::spawn(weather.clone().change(plan.stretch / 2, Random::new(plan.seed)));
     let start = (meter.sample()?, run.crowd.totals().deliveries);
     let (began, mut end) = (run.crowd.now(), Duration::ZERO);
-    while end < plan.duration && !pulse.is_broken() {
+    let mut is_last = false;
+    while !is_last {
         end = (end + plan.stretch).min(plan.duration);
-        let talking = sleep_until(run.crowd.at(began + end).into());
-        pulse.during(&run.crowd, (Phase::Steady, plan.stretch), talking).await;
+        let talking = flow::unless_gone(&meter, sleep_until(run.crowd.at(began + end).into()));
+        let talked = pulse.during(&run.crowd, (Phase::Steady, plan.stretch), talking).await;
+        if talked == Some(None) {
+            run.crowd.totals().lose(1, flow::SERVER_GONE.to_owned());
+        }
         stretches.end(&run.crowd, run.crowd.now() - began, &meter)?;
-        let is_last = end >= plan.duration || pulse.is_broken();
+        is_last = end >= plan.duration || talked != Some(Some(()));
         run.next_turn(&mut judges, is_last);
     }
     let usage = meter.usage(&start.0, run.crowd.totals().deliveries - start.1)?;
@@ -63,7 +67,9 @@ async fn chat(plan: &ChatPlan, tell: Tell<'_>) -> Result<ChatReport, Error> {
         weather.clear().await?;
         let judged = judges.join_all().await;
         run.turns.send_replace(None);
-        seats.join_all().await;
+        let patience = plan.drain_timeout + flow::CLOSING;
+        let left = flow::done_within(&mut seats, patience).await;
+        run.crowd.totals().abandon(left, patience);
         Ok(judged)
     };
     let judged = pulse.see_through(&run.crowd, (Phase::Drain, plan.drain_timeout), judging).await?;
@@ -130,6 +136,7 @@ impl<'a> Run<'a> {
         let totals = std::mem::take(&mut *self.crowd.totals());
         let is_faulty = totals.reconciled.is_faulty() || judged.iter().any(|verdict| !verdict.is_clean());
         let violations = judged.iter().flat_map(|verdict| &verdict.violations).take(MAX_VIOLATIONS);
+        let verdict = Verdict::of_times(is_faulty, &usage.client, &totals.lag);
         ChatReport {
             schema: SCHEMA_VERSION,
             plan: self.plan.clone(),
@@ -154,9 +161,9 @@ impl<'a> Run<'a> {
             judged: (judged.len() as u64, judged.iter().map(|verdict| verdict.events).sum()),
             violations: violations.map(ToString::to_string).collect(),
             server: usage.server,
-            verdict: Verdict::from(is_faulty, &usage.client),
             client: usage.client,
             interrupted,
+            verdict,
         }
     }
 }

@@ -43,19 +43,28 @@ async fn churn(plan: &ChurnPlan, tell: Tell<'_>) -> Result<ChurnReport, Error> {
     let began = house.crowd.now();
 
     let mut visits = JoinSet::new();
-    let coming = house.clone().come(began, &mut visits);
-    let arrivals = pulse.during(&house.crowd, (Phase::Steady, planned(plan)), coming).await;
-    let (seconds, resident_during) = ((house.crowd.now() - began).as_secs_f64(), resident());
+    let coming = flow::unless_gone(&meter, house.clone().come(began, &mut visits));
+    let came = pulse.during(&house.crowd, (Phase::Steady, planned(plan)), coming).await;
+    if came == Some(None) {
+        house.crowd.totals().lose(1, flow::SERVER_GONE.to_owned());
+    }
+    // What follows is mostly waiting.
+    let client = meter.usage(&start, 0)?.client;
+    let (ended, resident_during) = (house.crowd.now(), resident());
     house.all_are_here.send_replace(true);
     let going = async {
         visits.join_all().await;
         sleep(plan.rest).await;
     };
     pulse.see_through(&house.crowd, (Phase::Drain, plan.stay + plan.rest), going).await;
-    let served = locked(&house.tally).first_echo.count();
-    let usage = meter.usage(&start, served)?;
-    let arrivals = arrivals.unwrap_or_else(|| house.due.load(Relaxed));
-    Ok(house.report(arrivals, seconds, [resident_before, resident_during, resident()], &usage, pulse.is_broken()))
+    let (served, last_served) = {
+        let tally = locked(&house.tally);
+        (tally.first_echo.count(), tally.last_served)
+    };
+    // Who came last may be served when no more are coming.
+    let seconds = (last_served.unwrap_or(ended) - began).as_secs_f64();
+    let usage = Usage { seconds, client, ..meter.usage(&start, served)? };
+    Ok(house.report([resident_before, resident_during, resident()], &usage, pulse.is_broken()))
 }
 
 /// How long coming takes, where that is known.
@@ -83,6 +92,8 @@ struct Tally {
     opening: Distribution,
     uncorrected: Distribution,
     first_echo: Distribution,
+    /// When the last one's message was back.
+    last_served: Option<Duration>,
     most: usize,
 }
 
@@ -140,8 +151,8 @@ impl House {
         text
     }
 
-    /// Has all clients come; how many.
-    async fn come(self: Arc<Self>, began: Duration, visits: &mut JoinSet<()>) -> usize {
+    /// Has all clients come.
+    async fn come(self: Arc<Self>, began: Duration, visits: &mut JoinSet<()>) {
         let at_a_time = match self.plan.arrivals {
             Arrivals::Rate { .. } => self.plan.max_clients,
             Arrivals::Storm { at_a_time, .. } => at_a_time,
@@ -171,7 +182,6 @@ impl House {
             // All of them again: nobody is opening any more.
             let _all = slots.acquire_many(u32::try_from(at_a_time).unwrap_or(u32::MAX)).await;
         }
-        self.due.load(Relaxed)
     }
 
     async fn visit(self: Arc<Self>, arrival: Arrival) {
@@ -197,7 +207,7 @@ impl House {
         timeout(patience, visitor.echo(&text)).await.map_err(|_| format!("no answer came within {patience:?}"))??;
         let now = self.crowd.now();
         self.crowd.totals().deliver(now - sent);
-        locked(&self.tally).first_echo.record(nanoseconds(now - due));
+        self.served(due, now);
         if let Arrivals::Storm { .. } = self.plan.arrivals {
             drop(permit);
             // Its sender is this house's: it can't fail.
@@ -218,14 +228,15 @@ impl House {
         tally.most = tally.most.max(self.crowd.carried());
     }
 
-    fn report(
-        &self,
-        arrivals: usize,
-        seconds: f64,
-        [before, during, after]: [Option<u64>; 3],
-        usage: &Usage,
-        interrupted: bool,
-    ) -> ChurnReport {
+    fn served(&self, due: Duration, now: Duration) {
+        let mut tally = locked(&self.tally);
+        tally.first_echo.record(nanoseconds(now - due));
+        tally.last_served = tally.last_served.max(Some(now));
+    }
+
+    /// The report, of the seconds until the last client was served.
+    fn report(&self, [before, during, after]: [Option<u64>; 3], usage: &Usage, interrupted: bool) -> ChurnReport {
+        let seconds = usage.seconds;
         let (tally, totals) = (std::mem::take(&mut *locked(&self.tally)), std::mem::take(&mut *self.crowd.totals()));
         let served = tally.first_echo.count();
         let each = float(served.max(1));
@@ -236,7 +247,7 @@ impl House {
             schema: SCHEMA_VERSION,
             plan: self.plan.clone(),
             seconds,
-            arrivals: arrivals as u64,
+            arrivals: self.due.load(Relaxed) as u64,
             served,
             per_second: float(served) / seconds.max(1e-9),
             most_clients: tally.most,

@@ -8,29 +8,28 @@ use crate::{Document, Entry, FIGURES, Figure, Table};
 const MAX_WIDTH: usize = 120;
 
 /// The document as aligned text: what was run, a row for each figure that a run has and a column for each cell, medians and
-/// ranges where there were several runs; tables; and, last, the verdict with what was wrong.
+/// ranges where there were several runs; and, last, the verdict with what was wrong. Of a document that was made for its tables
+/// they are all: what was wrong with a cell stands in their notes, and its figures are in the other forms.
 #[must_use]
 pub fn summary(document: &Document) -> String {
-    let mut text = String::new();
-    if let Some(about) = about(document) {
-        text.push_str(&format!("{about}\n\n"));
+    let calibration = document.calibration.as_ref().map(|calibration| format!("{calibration}\n")).unwrap_or_default();
+    if !document.tables.is_empty() {
+        let tables: String = document.tables.iter().map(|table| of_table(table) + "\n").collect();
+        return calibration + &tables + &verdict(document);
     }
-    if let Some(calibration) = &document.calibration {
-        text.push_str(&format!("{calibration}\n"));
-    }
+    let mut text = about(document).map(|about| format!("{about}\n\n")).unwrap_or_default() + &calibration;
     for cells in blocks(&Measured::all(&document.cells)) {
         text.push_str(&figures(cells).text());
-        text.push('\n');
-    }
-    for table in &document.tables {
-        text.push_str(&of_table(table));
         text.push('\n');
     }
     for fault in faults(document) {
         text.push_str(&format!("{fault}\n"));
     }
-    text.push_str(&format!("verdict: {}\n", document.verdict));
-    text
+    text + &verdict(document)
+}
+
+fn verdict(document: &Document) -> String {
+    format!("verdict: {}\n", document.verdict)
 }
 
 /// What was run, where all cells say the same of it.
@@ -168,5 +167,6 @@ mod tests {
         assert!(text.contains("delay (ms)  model (ms)  measured (ms)"), "{text}");
         assert!(text.contains("25                  75           75.5"), "{text}");
         assert!(text.contains("A note."), "{text}");
+        assert!(!text.contains("rate (/s)") && text.ends_with("\n\nverdict: fine\n"), "{text}");
     }
 }

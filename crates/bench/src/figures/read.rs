@@ -86,9 +86,7 @@ impl Figures {
         self.set("clients", float(report.plan.clients as u64));
         self.distribution(LATENCY, &report.latency);
         self.distribution(UNCORRECTED, &report.uncorrected);
-        if !report.lag.is_empty() {
-            self.set("lag_max", report.lag.max());
-        }
+        self.lag(&report.lag);
         let counts = &report.counts;
         self.bytes(["down", "down_payload", "down_framing", "down_headers"], &counts.received, deliveries);
         self.bytes(["up", "up_payload", "up_framing", "up_headers"], &counts.sent, deliveries);
@@ -109,6 +107,7 @@ impl Figures {
         self.uses(report.server.as_ref(), &report.client);
         self.set("clients", float(report.plan.clients as u64));
         self.distribution(LATENCY, &report.latency);
+        self.lag(&report.lag);
         self.reconnects(&report.reconnects);
         self.set("peak_reconnects", float(report.peak_reconnects as u64));
         self.set("resumed", float(report.resumed));
@@ -134,6 +133,7 @@ impl Figures {
         self.uses(report.server.as_ref(), &report.client);
         self.set("clients", float(report.plan.clients as u64));
         self.distribution(LATENCY, &report.latency);
+        self.lag(&report.lag);
         self.reconnects(&report.reconnects);
         self.set("lost_sessions", float(report.lost_sessions));
         self.set("gaps", float(report.gaps));
@@ -145,11 +145,17 @@ impl Figures {
     fn shootout(&mut self, report: &ShootoutReport) {
         self.uses(report.server.as_ref(), &report.client);
         self.set("sustained", float(report.sustained as u64));
-        if let Some(step) = report.steps.last() {
+        if let Some(step) = report.sustaining() {
             self.distribution(LATENCY, &step.rtt);
             self.set("clients", float(step.clients as u64));
         }
         self.faults(&report.faults);
+    }
+
+    fn lag(&mut self, times: &Distribution) {
+        if !times.is_empty() {
+            self.set("lag_max", times.max());
+        }
     }
 
     fn reconnects(&mut self, times: &Distribution) {

@@ -110,6 +110,17 @@ impl Totals {
         self.reconcile(number, &Reconciled { closed: 1, first: Some(why), ..Reconciled::default() });
     }
 
+    /// So many were lost, or the server itself, by what is no one client's doing.
+    pub(crate) fn lose(&mut self, closed: u64, why: String) {
+        let first = (closed > 0).then_some(why);
+        self.reconciled.add(&Reconciled { closed, first, ..Reconciled::default() });
+    }
+
+    /// Clients that were ended because they did not end.
+    pub(crate) fn abandon(&mut self, left: u64, patience: Duration) {
+        self.lose(left, format!("{left} clients did not end within {patience:?}"));
+    }
+
     /// Faults so far.
     pub(crate) const fn faults(&self) -> u64 {
         let Reconciled { missing, duplicate, reordered, wrong, closed, .. } = &self.reconciled;

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bowline_client::{Client, Closed, Event, Publication, Sender};
+use bowline_client::{Client, Closed, Event, Publication, RequestError, Sender};
 use bowline_core::CloseCode;
 use tokio::{sync::watch, task::JoinSet, time::sleep_until};
 
@@ -16,8 +16,12 @@ use super::{
     locked,
     say::Said,
     stay::{Stay, due_times},
+    turn::Stage,
 };
 use crate::random::Random;
+
+/// Most publications of one client that wait for their answer: as many as the client's queue takes.
+const MAX_UNANSWERED: usize = 1_024;
 
 /// One client.
 pub(crate) struct Guest {
@@ -101,67 +105,85 @@ impl Guest {
         going: &mut watch::Receiver<bool>,
     ) {
         let Some(_talks) = turn.talk() else { return };
+        let patience = self.crowd.settings.drain_timeout;
         let mut names = Vec::new();
         for room in &self.rooms {
             let name = turn.room(*room);
             let whose = (Arc::clone(&self.crowd), Arc::clone(&turn));
             let who = (self.number, Arc::clone(&self.by), self.is_slow);
-            let Some(stay) = Stay::begin(whose, who, sender, &name).await else { return };
+            let given_up = turn.give_up(going.clone(), patience);
+            let Some(stay) = Stay::begin(whose, who, sender, &name, given_up).await else { return };
             stays.spawn(stay.hear(going.clone()));
             names.push(name);
         }
         // Those of earlier turns that have ended.
         while stays.try_join_next().is_some() {}
-        let mut stage = turn.stage();
-        let over = async { drop(stage.wait_for(|stage| *stage != super::turn::Stage::Talk).await) };
+        let mut talk = Talk { turn, sender, going: going.clone(), answers: JoinSet::new() };
+        self.talk(&mut talk, &names, going).await;
+        // Each is bounded: by the turn's end, or the client's going.
+        talk.answers.join_all().await;
+    }
+
+    /// Says something whenever it is due, until the talk is over or the client is to go.
+    async fn talk(&mut self, talk: &mut Talk<'_>, names: &[String], going: &mut watch::Receiver<bool>) {
+        let mut stage = talk.turn.stage();
+        let over = async { drop(stage.wait_for(|stage| *stage != Stage::Talk).await) };
         let gone = async { drop(going.wait_for(|going| *going).await) };
         tokio::pin!(over, gone);
         let period = self.crowd.settings.period;
         for due in due_times(period, self.phase, self.crowd.now()) {
             tokio::select! {
-                () = sleep_until(self.crowd.at(due).into()) => self.say(&turn, sender, &names, due).await,
+                () = sleep_until(self.crowd.at(due).into()) => self.say(talk, names, due).await,
                 () = &mut over => return,
                 () = &mut gone => return,
             }
         }
     }
 
-    /// Says something: to the server, which echoes it, and in a room in turns.
-    async fn say(&mut self, turn: &Turn, sender: &Sender, names: &[String], due: Duration) {
-        let crowd = Arc::clone(&self.crowd);
-        crowd.totals().lag.record(nanoseconds(crowd.now().saturating_sub(due)));
+    /// Says something: to the server, which echoes it, and in a room in turns. Done once it is handed over: whether there is an
+    /// answer to it holds up nothing that is due later.
+    async fn say(&mut self, talk: &mut Talk<'_>, names: &[String], due: Duration) {
         let draw = self.random.next();
         let room = usize::try_from(draw >> 1).ok().and_then(|draw| names.get(draw % names.len().max(1)));
         match room.filter(|_| draw & 1 == 0) {
-            Some(room) => self.publish(turn, sender, room, due).await,
-            None => {
-                let number = locked(&self.echoes).send();
-                crowd.totals().echoes += 1;
-                let text = Said { by: &self.by, number, due }.text(crowd.settings.size);
-                // A client that is closed says so by its last event.
-                let _closed = sender.send(text).await;
-            }
+            Some(room) => self.publish(talk, room, due).await,
+            None => self.send(talk, due).await,
+        }
+        let crowd = &self.crowd;
+        crowd.totals().lag.record(nanoseconds(crowd.now().saturating_sub(due)));
+    }
+
+    async fn send(&self, talk: &Talk<'_>, due: Duration) {
+        let crowd = &self.crowd;
+        let number = locked(&self.echoes).send();
+        crowd.totals().echoes += 1;
+        let text = Said { by: &self.by, number, due }.text(crowd.settings.size);
+        tokio::select! {
+            // A client that is closed says so by its last event.
+            _closed = talk.sender.send(text) => {}
+            // Its queue is full: what isn't sent does not come back, and is missing.
+            () = talk.turn.give_up(talk.going.clone(), crowd.settings.drain_timeout) => {}
         }
     }
 
-    async fn publish(&mut self, turn: &Turn, sender: &Sender, room: &str, due: Duration) {
-        let crowd = &self.crowd;
-        let number = crowd.totals().publications;
-        crowd.totals().publications += 1;
-        let (said, asked) = (Said { by: &self.by, number, due }, crowd.now());
-        let id = said.id();
-        turn.ask(asked, &self.by, room, &id);
-        let publication = Publication::new(said.text(crowd.settings.size)).idempotency_key(&id);
-        let place = match sender.publish(room, publication).await {
-            Ok(published) => Some(published.position),
-            Err(bowline_client::RequestError::Failed { reason, text }) => {
-                crowd.totals().close(self.number, format!("{} can't publish in {room}: {reason} {text}", self.by));
-                None
-            }
-            // The session was lost before the answer came: whether it was published is unknown.
-            Err(_) => None,
+    async fn publish(&self, talk: &mut Talk<'_>, room: &str, due: Duration) {
+        while talk.answers.len() >= MAX_UNANSWERED && talk.answers.join_next().await.is_some() {}
+        while talk.answers.try_join_next().is_some() {}
+        let number = {
+            let mut totals = self.crowd.totals();
+            totals.publications += 1;
+            totals.publications - 1
         };
-        turn.answer(crowd.now(), (&self.by, room, &id), asked, place);
+        let said = Said { by: &self.by, number, due };
+        let publishing = Publishing {
+            crowd: Arc::clone(&self.crowd),
+            turn: Arc::clone(&talk.turn),
+            sender: talk.sender.clone(),
+            going: talk.going.clone(),
+            guest: (self.number, Arc::clone(&self.by)),
+            room: room.to_owned(),
+        };
+        talk.answers.spawn(publishing.publish(said.id(), said.text(self.crowd.settings.size)));
     }
 
     /// What was sent comes back, or not within the time that there is.
@@ -170,6 +192,53 @@ impl Guest {
         while !locked(&self.echoes).are_back() && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+}
+
+/// One client's talk in one turn.
+struct Talk<'a> {
+    turn: Arc<Turn>,
+    sender: &'a Sender,
+    going: watch::Receiver<bool>,
+    /// Publications that are not answered yet.
+    answers: JoinSet<()>,
+}
+
+/// A publication under way.
+struct Publishing {
+    crowd: Arc<Crowd>,
+    turn: Arc<Turn>,
+    sender: Sender,
+    going: watch::Receiver<bool>,
+    /// Whose it is: the client's number and its name.
+    guest: (usize, Arc<str>),
+    room: String,
+}
+
+impl Publishing {
+    /// Publishes, and waits for the answer until that is given up.
+    async fn publish(self, id: String, text: String) {
+        let Self { crowd, turn, sender, going, guest: (number, by), room } = self;
+        let asked = crowd.now();
+        turn.ask(asked, &by, &room, &id);
+        let publication = Publication::new(text).idempotency_key(&id);
+        let answered = tokio::select! {
+            answered = sender.publish(&room, publication) => answered,
+            () = turn.give_up(going, crowd.settings.drain_timeout) => {
+                crowd.totals().close(number, format!("{by} got no answer to what it published in {room}"));
+                Err(RequestError::Unknown)
+            }
+        };
+        let place = match answered {
+            Ok(published) => Some(published.position),
+            Err(RequestError::Failed { reason, text }) => {
+                crowd.totals().close(number, format!("{by} can't publish in {room}: {reason} {text}"));
+                None
+            }
+            // The session was lost before the answer came: whether it was published is unknown.
+            Err(_) => None,
+        };
+        turn.answer(crowd.now(), (&by, &room, &id), asked, place);
     }
 }
 

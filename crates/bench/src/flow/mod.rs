@@ -14,7 +14,15 @@ mod sequence;
 mod stay;
 mod turn;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 pub(crate) use self::{
     clients::{Way, draw_rooms},
@@ -23,7 +31,38 @@ pub(crate) use self::{
     pulse::{Pulse, Tell},
     turn::Turn,
 };
-use crate::Error;
+use crate::{Error, process::Meter};
+
+/// How long a client may take for closing at the most: `bowline-client`'s `close_timeout` of 10 s, and some more.
+pub(crate) const CLOSING: Duration = Duration::from_secs(12);
+
+/// From one look whether the server's process is still there to the next.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// What a server that has ended is said to be.
+pub(crate) const SERVER_GONE: &str = "the server's process ended";
+
+/// Does something while the server's process is there; `None` once that has ended.
+pub(crate) async fn unless_gone<T>(meter: &Meter, doing: impl Future<Output = T>) -> Option<T> {
+    let gone = async {
+        while !meter.is_gone() {
+            sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        done = doing => Some(done),
+        () = gone => None,
+    }
+}
+
+/// Waits until all are done, for so long at the most, and ends the others: how many those were.
+pub(crate) async fn done_within<T: 'static>(tasks: &mut JoinSet<T>, patience: Duration) -> u64 {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    let _late = timeout(patience, all).await;
+    let left = tasks.len() as u64;
+    tasks.shutdown().await;
+    left
+}
 
 /// Runs what is asynchronous on the calling thread, and nothing on any other.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
@@ -43,5 +82,33 @@ pub(crate) const fn carrier(transport: crate::Transport) -> bowline_client::Tran
         crate::Transport::Comet => bowline_client::Transport::Comet,
         crate::Transport::LongPolling => bowline_client::Transport::LongPolling,
         crate::Transport::Polling => bowline_client::Transport::Polling,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_end_is_ended_and_counted() {
+        let mut tasks = JoinSet::new();
+        for never in [false, true, true] {
+            tasks.spawn(async move { if never { pending().await } else { sleep(Duration::from_secs(1)).await } });
+        }
+        assert_eq!(done_within(&mut tasks, Duration::from_secs(2)).await, 2);
+        assert!(tasks.is_empty());
+    }
+
+    #[tokio::test]
+    async fn nothing_goes_on_once_the_server_has_ended() {
+        let meter = Meter::new(None).unwrap();
+        assert_eq!(unless_gone(&meter, async { 7 }).await, Some(7));
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let meter = Meter::new(Some(child.id())).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(unless_gone(&meter, pending::<()>()).await, None);
     }
 }

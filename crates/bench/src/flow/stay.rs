@@ -34,18 +34,23 @@ pub(super) struct Stay {
 }
 
 impl Stay {
-    /// Joins a room.
+    /// Joins a room, if that comes about before it is given up.
     pub(super) async fn begin(
         (crowd, turn): (Arc<Crowd>, Arc<Turn>),
         (number, by, is_slow): (usize, Arc<str>, bool),
         sender: &Sender,
         room: &str,
+        given_up: impl Future<Output = ()>,
     ) -> Option<Self> {
         turn.join(crowd.now(), &by, room, None);
-        let room = match sender.join(room, JoinStart::Newest).await {
+        let joined = tokio::select! {
+            joined = sender.join(room, JoinStart::Newest) => joined.map_err(|error| error.to_string()),
+            () = given_up => Err("no answer came".to_owned()),
+        };
+        let room = match joined {
             Ok(room) => room,
-            Err(error) => {
-                crowd.totals().close(number, format!("{by} can't join {room}: {error}"));
+            Err(why) => {
+                crowd.totals().close(number, format!("{by} can't join {room}: {why}"));
                 return None;
             }
         };

@@ -3,7 +3,10 @@
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use bowline_client::{Gap, Position};
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 use super::{Crowd, crowd::nanoseconds, locked};
 use crate::delivery::{Checker, Event, Kind, Op, Options, Verdict};
@@ -85,6 +88,21 @@ impl Turn {
     /// Takes part in the talk; `None` where that is over.
     pub(super) fn talk(&self) -> Option<Counted> {
         (*self.stage.borrow() == Stage::Talk).then(|| Counted::new(&self.talking))
+    }
+
+    /// Waits until what was asked for in this turn is waited for no more: it is over, or the client is to go and had so long.
+    pub(super) async fn give_up(&self, mut going: watch::Receiver<bool>, patience: Duration) {
+        let mut stage = self.stage();
+        // Neither's sender is gone before this.
+        let over = async { drop(stage.wait_for(|stage| *stage == Stage::Over).await) };
+        let gone = async {
+            drop(going.wait_for(|going| *going).await);
+            sleep(patience).await;
+        };
+        tokio::select! {
+            () = over => {}
+            () = gone => {}
+        }
     }
 
     pub(super) fn hear(&self) -> Counted {
@@ -179,7 +197,8 @@ impl Turn {
         let heard = timeout(patience, nobody(&self.hearing)).await;
         self.stage.send_replace(Stage::Over);
         if talked.is_err() || heard.is_err() {
-            nobody(&self.hearing).await;
+            // They end at once but for those that are just leaving, which has the same bound.
+            let _late = timeout(patience, nobody(&self.hearing)).await;
         }
         self.judge()
     }

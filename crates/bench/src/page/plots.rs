@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::chart::{Bar, Bars, COLOURS, Chart, Curve, Kind, Lines, Scale, Weight};
 use crate::figures::Measured;
 use crate::process::float;
-use crate::{Cell, Distribution, Document, Figure, LoadReport, Plot, Report, Spread};
+use crate::report::Timed;
+use crate::{Cell, Distribution, Document, Figure, Plot, Report, Spread};
 
 /// Most curves of a chart: more can't be told apart.
 const MAX_CURVES: usize = COLOURS;
@@ -78,31 +79,51 @@ impl<'a> Series<'a> {
         self.measured.get(cell.name.as_str())?.named(figure)
     }
 
-    /// Cells that stand for themselves; where an axis was swept and there are no others, the last on it of each series.
+    /// Cells that stand for themselves; where an axis was swept and there are no others, the furthest on it of each series.
     fn single(&self) -> Vec<&'a Cell> {
         let cells = &self.document.cells;
         if cells.iter().any(|cell| cell.at.is_none()) {
             return cells.iter().filter(|cell| cell.at.is_none()).collect();
         }
-        let mut last = BTreeMap::new();
+        let place = |cell: &Cell| cell.at.as_ref().map_or(f64::NEG_INFINITY, |at| at.value);
+        let mut furthest = BTreeMap::new();
         for cell in cells {
-            last.insert(self.colour(cell), cell);
+            let known = furthest.entry(self.colour(cell)).or_insert(cell);
+            if place(cell) >= place(known) {
+                *known = cell;
+            }
         }
-        last.into_values().collect()
+        furthest.into_values().collect()
     }
 
-    /// Runs of one load each.
-    fn loads(&self) -> impl Iterator<Item = (&'a Cell, Vec<&'a LoadReport>)> {
-        let load = |run: &'a Report| if let Report::Load(load) = run { Some(load) } else { None };
-        let cells =
-            self.single().into_iter().map(move |cell| (cell, cell.runs.iter().filter_map(load).collect::<Vec<_>>()));
-        cells.filter(|(_, runs)| !runs.is_empty()).take(MAX_CURVES)
+    /// Cells whose runs have times, as many as can be told apart.
+    fn timed(&self) -> impl Iterator<Item = (&'a Cell, Vec<Timed<'a>>)> {
+        self.all_timed().take(MAX_CURVES)
+    }
+
+    fn all_timed(&self) -> impl Iterator<Item = (&'a Cell, Vec<Timed<'a>>)> {
+        let runs = |cell: &'a Cell| cell.runs.iter().filter_map(Report::timed).collect::<Vec<_>>();
+        self.single().into_iter().map(move |cell| (cell, runs(cell))).filter(|(_, runs)| !runs.is_empty())
+    }
+
+    /// What to know besides: which runs are drawn, where it is `the_first` of several, and which cells, where not all are.
+    fn drawn(&self, note: &str, the_first: bool) -> String {
+        let mut notes: Vec<String> = Some(note.to_owned()).into_iter().filter(|note| !note.is_empty()).collect();
+        let runs = self.timed().map(|(_, runs)| runs.len()).max().unwrap_or(0);
+        if the_first && runs > 1 {
+            notes.push(format!("Run 1 of {runs}."));
+        }
+        let cells = self.all_timed().count();
+        if cells > MAX_CURVES {
+            notes.push(format!("The first {MAX_CURVES} of {cells}."));
+        }
+        notes.join(" ")
     }
 
     fn percentiles(&self) -> Chart {
-        let curves = self.loads().map(|(cell, runs)| {
+        let curves = self.timed().map(|(cell, runs)| {
             let mut times = Distribution::default();
-            runs.iter().for_each(|run| times.add(&run.latency));
+            runs.iter().for_each(|run| times.add(run.latency));
             let points = quantiles(times.count()).map(|quantile| (quantile, times.at(quantile))).collect();
             self.curve(cell, cell.name.clone(), Weight::Thick, points)
         });
@@ -110,7 +131,7 @@ impl<'a> Series<'a> {
         chart(
             "percentiles",
             "Latency by percentile",
-            note,
+            &self.drawn(note, false),
             lines((Scale::Nines, "percentile"), (Scale::Log, "latency (ms)"), curves.collect()),
         )
     }
@@ -146,38 +167,41 @@ impl<'a> Series<'a> {
         let scale = if least > 0.0 && most / least >= 20.0 { Scale::Log } else { Scale::Linear };
         let note = if figures.len() > 1 { THICK_AND_THIN } else { "" };
         let y_scale = if name == "latency" { Scale::Log } else { Scale::Linear };
-        let axis_name = axis.split_whitespace().next().unwrap_or(axis);
+        // Without its unit.
+        let axis_name = axis.split(" (").next().unwrap_or(axis);
         let file = format!("{name}-over-{}", axis_name.replace(|char: char| !char.is_ascii_alphanumeric(), "-"));
         chart(&file, &format!("{title} over {axis_name}"), note, lines((scale, axis), (y_scale, y), curves))
     }
 
     fn latency_over_time(&self) -> Chart {
         let mut curves = Vec::new();
-        for (cell, runs) in self.loads() {
-            let Some(run) = runs.first() else { continue };
+        for (cell, runs) in self.timed() {
+            let Some(run) = runs.first().filter(|run| !run.over_time.is_empty()) else { continue };
             let p99 = run.over_time.iter().map(|stretch| (stretch.at, stretch.p99)).collect();
             let p50 = run.over_time.iter().map(|stretch| (stretch.at, stretch.p50)).collect();
             curves.push(self.curve(cell, cell.name.clone(), Weight::Thick, p99));
             curves.push(self.curve(cell, String::new(), Weight::Thin, p50));
         }
         let (x, y) = ((Scale::Linear, "time (s)"), (Scale::Log, "latency (ms)"));
-        chart("latency-over-time", "Latency over time", THICK_AND_THIN, lines(x, y, curves))
+        chart("latency-over-time", "Latency over time", &self.drawn(THICK_AND_THIN, true), lines(x, y, curves))
     }
 
     fn memory_over_time(&self) -> Chart {
         let mebibytes = |bytes: u64| float(bytes) / 1_048_576.0;
-        let curves = self.loads().filter_map(|(cell, runs)| {
+        let curves = self.timed().filter_map(|(cell, runs)| {
             let stretches = runs.first()?.over_time.iter();
-            let points = stretches.filter_map(|stretch| Some((stretch.at, mebibytes(stretch.resident?)))).collect();
-            Some(self.curve(cell, cell.name.clone(), Weight::Thick, points))
+            let points: Vec<_> =
+                stretches.filter_map(|stretch| Some((stretch.at, mebibytes(stretch.resident?)))).collect();
+            (!points.is_empty()).then(|| self.curve(cell, cell.name.clone(), Weight::Thick, points))
         });
         let (x, y) = ((Scale::Linear, "time (s)"), (Scale::Linear, "resident (MiB)"));
-        chart("memory-over-time", "Server memory over time", "", lines(x, y, curves.collect()))
+        let (title, note) = ("Server memory over time", self.drawn("", true));
+        chart("memory-over-time", title, &note, lines(x, y, curves.collect()))
     }
 
     fn bytes(&self) -> Chart {
         let mut bars = Vec::new();
-        for (cell, _) in self.loads() {
+        for (cell, _) in self.timed() {
             for (way, arrow) in [("down", "from the server"), ("up", "to the server")] {
                 let parts = ["payload", "framing", "headers"].map(|part| format!("{way}_{part}"));
                 let median = |name: &String| self.spread(cell, name).map(|spread| spread.median);
@@ -191,7 +215,7 @@ impl<'a> Series<'a> {
         chart(
             "bytes",
             "Bytes per delivery",
-            "What went through the clients' sockets, without TCP's own headers.",
+            &self.drawn("What went through the clients' sockets, without TCP's own headers.", false),
             Kind::Bars(bars),
         )
     }
@@ -289,6 +313,45 @@ mod tests {
         for name in ["latency-over-clients", "memory-over-clients", "idle-memory", "idle-cpu", "transit", "staleness"] {
             assert!(of_all.iter().any(|known| known == name), "{name}: {of_all:?}");
         }
+    }
+
+    #[test]
+    fn clients_that_talk_have_theirs() {
+        let names = names(&samples::flows());
+        assert_eq!(names, ["percentiles", "latency-over-time", "memory-over-time", "cpu-bars"]);
+        let all = charts(&samples::flows());
+        let Kind::Lines(lines) = &all[0].kind else { panic!("lines") };
+        let curves: Vec<_> = lines.curves.iter().map(|curve| curve.name.as_str()).collect();
+        assert_eq!(curves, ["chat", "resume", "churn"]);
+    }
+
+    #[test]
+    fn which_runs_and_cells_are_drawn_is_told() {
+        let notes = |document: &Document| charts(document).into_iter().map(|chart| chart.note).collect::<Vec<_>>();
+        let compared = notes(&samples::compared());
+        assert!(!compared[0].contains("Run") && compared[1].ends_with("Thin: median. Run 1 of 3."), "{compared:?}");
+        assert_eq!(compared[2], "Run 1 of 3.");
+        let mut many = samples::compared();
+        let more = many.cells.clone();
+        many.cells
+            .extend((0..2).flat_map(|n| {
+                more.iter().map(move |cell| Cell { name: format!("{} {n}", cell.name), ..cell.clone() })
+            }));
+        assert!(notes(&many)[2].ends_with("The first 8 of 12."), "{:?}", notes(&many));
+    }
+
+    #[test]
+    fn what_stands_for_a_series_is_the_furthest_on_its_axis() {
+        let mut document = samples::document("swept", samples::swept());
+        // Measured last, and not the furthest.
+        document.cells.swap(0, 3);
+        let single: Vec<_> = Series::of(&document).single().iter().map(|cell| cell.name.clone()).collect();
+        assert_eq!(single, ["websocket 19000", "comet 19000"]);
+        assert!(names(&document).iter().any(|name| name == "latency-over-clients"));
+        for cell in &mut document.cells {
+            cell.at = cell.at.take().map(|at| crate::At::new("pull interval (s)", at.value));
+        }
+        assert!(names(&document).iter().any(|name| name == "latency-over-pull-interval"), "{:?}", names(&document));
     }
 
     #[test]

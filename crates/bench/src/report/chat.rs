@@ -37,7 +37,7 @@ pub struct ChatReport {
     pub deliveries: u64,
     /// Latency from when a message was due.
     pub latency: Distribution,
-    /// How late messages were sent.
+    /// How late messages were handed over to the client that is to send them.
     pub lag: Distribution,
     /// Clients that came.
     pub comings: u64,

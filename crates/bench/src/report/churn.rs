@@ -25,7 +25,7 @@ pub struct ChurnReport {
     pub schema: u32,
     /// What was run.
     pub plan: ChurnPlan,
-    /// From the first that was due to when the last was open, in seconds.
+    /// From the first that was due to when the last one's message was back, in seconds.
     pub seconds: f64,
     /// Clients that were due.
     pub arrivals: u64,
@@ -55,7 +55,7 @@ pub struct ChurnReport {
     pub kept_per_client: Option<f64>,
     /// Ports that stay taken at the end; `None` where `/proc` doesn't tell.
     pub time_wait: Option<TimeWait>,
-    /// What the load generator used.
+    /// What the load generator used while clients came: what follows is mostly waiting.
     pub client: ClientUse,
     /// What was wrong: clients that failed are counted as closed.
     pub faults: Faults,

@@ -8,6 +8,7 @@ mod hold;
 mod load;
 mod resume;
 mod shootout;
+mod timed;
 
 pub use self::chat::{ChatReport, Drift};
 pub use self::churn::{ChurnReport, TimeWait};
@@ -16,6 +17,8 @@ pub use self::hold::{Event, HoldReport, Phase, Progress};
 pub use self::load::{Bytes, Counts, LoadReport, Reconciled, SocketMemory, Stretch};
 pub use self::resume::{ResumeReport, Wave};
 pub use self::shootout::{ShootoutEnd, ShootoutReport, ShootoutStep};
+
+pub(crate) use self::timed::Timed;
 
 use crate::{ConnectPlan, Distribution, EchoPlan, Error, IdlePlan};
 use serde::{Deserialize, Serialize};
@@ -29,6 +32,9 @@ const SHOWN: usize = 5;
 
 /// Above this share of a core the harness itself may be what limits the rate.
 pub(crate) const CLIENT_BOUND: f64 = 0.9;
+
+/// Past this 99th percentile of how late messages were handed over, in milliseconds, it is the harness that fell behind.
+const MAX_LAG: f64 = 50.0;
 
 /// What came of a plan. `Display` is a short table for people, serde's form is for programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -135,6 +141,12 @@ impl Verdict {
         } else {
             Self::Fine
         }
+    }
+
+    /// The same of a run that was to send at fixed times, and was as late with it as `lag` says.
+    pub(crate) fn of_times(is_faulty: bool, client: &ClientUse, lag: &Distribution) -> Self {
+        let paced = if lag.at(0.99) > MAX_LAG { Self::ClientBound } else { Self::Fine };
+        Self::from(is_faulty, client).max(paced)
     }
 }
 
@@ -404,5 +416,23 @@ impl fmt::Display for ConnectReport {
         uses(f, "handshakes", self.server.as_ref(), &self.client)?;
         row(f, "faults", &self.faults)?;
         row(f, "verdict", self.verdict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sends_late_is_client_bound() {
+        let client = ClientUse { cpu_seconds: 1.0, share: 0.1 };
+        let verdict = |is_faulty, milliseconds: u64| {
+            let mut lag = Distribution::default();
+            lag.record(milliseconds * 1_000_000);
+            Verdict::of_times(is_faulty, &client, &lag)
+        };
+        assert_eq!([(false, 49), (false, 51)].map(|(is, ms)| verdict(is, ms)), [Verdict::Fine, Verdict::ClientBound]);
+        assert_eq!(verdict(true, 51), Verdict::Faulty);
+        assert_eq!(Verdict::of_times(false, &client, &Distribution::default()), Verdict::Fine);
     }
 }

@@ -13,7 +13,7 @@ use crate::{Distribution, Kill, ResumePlan};
 pub struct Wave {
     /// When, in seconds from when all clients were there.
     pub at: f64,
-    /// Clients that lost their carrier; 0 where none noticed, see [`ResumeReport::reconnects`].
+    /// Clients that lost their carrier, up to the next time, or had none already; 0 where none noticed, see [`ResumeReport::reconnects`].
     pub cut: u64,
     /// How long it took until the last of them was back, in seconds; `None` where none had noticed, or not all came back in
     /// time.
@@ -40,6 +40,9 @@ pub struct ResumeReport {
     pub deliveries: u64,
     /// Latency from when a message was due: what was sent while nothing carried it among them.
     pub latency: Distribution,
+    /// How late messages were handed over to the client that is to send them.
+    #[serde(default)]
+    pub lag: Distribution,
     /// The times that something was killed.
     pub waves: Vec<Wave>,
     /// From when a client lost its carrier to when it had another. None by long polling and polling, where a request that is lost is
@@ -69,6 +72,24 @@ pub struct ResumeReport {
     pub verdict: Verdict,
 }
 
+impl ResumeReport {
+    /// How soon all were back, if they were.
+    fn back(&self) -> String {
+        if self.waves.iter().all(|wave| wave.cut == 0) {
+            return "no carrier was missed".to_owned();
+        }
+        let peak = self.peak_reconnects;
+        // Of a run that was broken off the last time had not all of its own.
+        let whole = self.waves.len().saturating_sub(usize::from(self.interrupted));
+        if self.waves.iter().take(whole).any(|wave| wave.cut > 0 && wave.back.is_none()) {
+            let patience = self.plan.open_timeout.as_secs_f64();
+            return format!("not all within {patience} s, {peak} in one second");
+        }
+        let slowest = self.waves.iter().filter_map(|wave| wave.back).fold(0.0, f64::max);
+        format!("{slowest:.2} s at the longest, {peak} in one second")
+    }
+}
+
 impl fmt::Display for ResumeReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = &self.plan;
@@ -81,8 +102,7 @@ impl fmt::Display for ResumeReport {
             format_args!("{killed} killed {times_killed} times, {clients} clients, {:.1} s", self.seconds),
         )?;
         row(f, "reconnects", times(&self.reconnects))?;
-        let slowest = self.waves.iter().filter_map(|wave| wave.back).fold(0.0, f64::max);
-        row(f, "all back", format_args!("{slowest:.2} s at the longest, {} in one second", self.peak_reconnects))?;
+        row(f, "all back", self.back())?;
         let (resumed, replayed, lost, gaps) = (self.resumed, self.replayed, self.lost_sessions, self.gaps);
         row(
             f,
@@ -94,5 +114,28 @@ impl fmt::Display for ResumeReport {
         row(f, "reconciled", &self.reconciled)?;
         super::violations(f, &self.violations)?;
         row(f, "verdict", self.verdict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn whether_all_were_back_is_told() {
+        let wave = |cut, back| Wave { at: 1.0, cut, back };
+        let (none, some, all) = (wave(0, None), wave(3, None), wave(3, Some(0.256)));
+        for (waves, told) in [
+            (vec![], "no carrier was missed"),
+            (vec![none], "no carrier was missed"),
+            (vec![all, none], "0.26 s at the longest, 57 in one second"),
+            (vec![all, some], "not all within 30 s, 57 in one second"),
+        ] {
+            let report = ResumeReport { waves, ..samples::resume() };
+            assert!(report.to_string().contains(&format!("all back         {told}\n")), "{report}");
+        }
+        let report = ResumeReport { waves: vec![all, some], interrupted: true, ..samples::resume() };
+        assert!(report.to_string().contains("0.26 s at the longest"), "{report}");
     }
 }

@@ -72,6 +72,13 @@ pub struct ShootoutReport {
 }
 
 impl ShootoutReport {
+    /// The last step within the limit: what the figures are of; `None` where the first was over it.
+    #[must_use]
+    pub fn sustaining(&self) -> Option<&ShootoutStep> {
+        let limit = self.plan.limit_rtt.as_secs_f64() * 1e3;
+        self.steps.iter().rfind(|step| step.at_percentile <= limit)
+    }
+
     /// Round trips over clients.
     #[must_use]
     pub fn plot(&self) -> Plot {
@@ -141,6 +148,10 @@ mod tests {
             faults: Faults::default(),
             verdict: Verdict::Fine,
         };
+        assert_eq!(report.sustaining().map(|step| step.clients), Some(100));
+        let figures = crate::Figures::of(&crate::Report::Shootout(report.clone()));
+        assert_eq!(figures.get("clients"), Some(100.0));
+        assert!(figures.get("max").is_some_and(|max| max < 11.0), "{figures:?}");
         let plot = report.plot();
         assert_eq!(plot.lines.len(), 4);
         assert!(plot.lines.iter().all(|line| line.points.len() == 2 && line.points[1].0 == 200.0));

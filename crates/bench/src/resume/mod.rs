@@ -2,6 +2,7 @@
 
 mod server;
 mod victim;
+mod waves;
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
@@ -11,9 +12,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use self::victim::Victim;
+use self::{victim::Victim, waves::Waves};
 use crate::{
-    Error, Event, Phase, ResumePlan, ResumeReport, SCHEMA_VERSION, Verdict, Wave, delivery, dial,
+    Error, Event, Phase, ResumePlan, ResumeReport, SCHEMA_VERSION, Transport, Verdict, Wave, delivery, dial,
     flow::{self, Crowd, Going, Guest, Pulse, Settings, Tell, Turn, Way, draw_rooms},
     process::{Meter, Usage, monotonic_nanoseconds},
     random::Random,
@@ -41,11 +42,19 @@ async fn resume(plan: &ResumePlan, tell: Tell<'_>) -> Result<ResumeReport, Error
     let opening_seconds = run.crowd.now().as_secs_f64();
     opened.transpose()?;
 
-    let (start, before, mut waves) = (meter.sample()?, run.crowd.totals().deliveries, Vec::new());
-    let killing = run.kill(&mut victim, &mut waves);
-    pulse.during(&run.crowd, (Phase::Steady, plan.duration), killing).await.transpose()?;
+    let (start, before) = (meter.sample()?, run.crowd.totals().deliveries);
+    let mut waves = Waves::new(&run.crowd, plan.clients);
+    let killing = flow::unless_gone(&meter, run.kill(&mut victim, &mut waves));
+    let killed = pulse.during(&run.crowd, (Phase::Steady, plan.duration), killing).await;
     let usage = meter.usage(&start, run.crowd.totals().deliveries - before)?;
-    victim.restore().await?;
+    let is_there = match killed {
+        Some(None) => Err(flow::SERVER_GONE.to_owned()),
+        Some(Some(Err(error))) => Err(error.to_string()),
+        Some(Some(Ok(()))) | None => victim.restore().await.map_err(|error| error.to_string()),
+    };
+    if let Err(why) = is_there {
+        run.crowd.totals().lose(1, why);
+    }
 
     let judging = async {
         // Who is not back in time is judged as it is.
@@ -53,11 +62,13 @@ async fn resume(plan: &ResumePlan, tell: Tell<'_>) -> Result<ResumeReport, Error
         run.turn.heal(run.crowd.now());
         let verdict = run.turn.finish(&run.crowd).await;
         run.turns.send_replace(None);
-        guests.join_all().await;
+        let patience = plan.drain_timeout + flow::CLOSING;
+        let left = flow::done_within(&mut guests, patience).await;
+        run.crowd.totals().abandon(left, patience);
         verdict
     };
     let judged = pulse.see_through(&run.crowd, (Phase::Drain, plan.drain_timeout), judging).await;
-    Ok(run.report(opening_seconds, waves, &judged, &usage, pulse.is_broken()))
+    Ok(run.report(opening_seconds, waves.into_all(), &judged, &usage, pulse.is_broken()))
 }
 
 struct Run<'a> {
@@ -106,26 +117,27 @@ impl<'a> Run<'a> {
         timeout(plan.open_timeout, heard).await.map_err(late)
     }
 
-    /// Kills again and again, until the time is over.
-    async fn kill(&self, victim: &mut Victim, waves: &mut Vec<Wave>) -> Result<(), Error> {
-        let start = self.crowd.now();
-        let left = |now: Duration| (start + self.plan.duration).saturating_sub(now);
-        while left(self.crowd.now()) > self.plan.every {
+    /// Kills again and again, until the time is over. An error is a server that doesn't come back.
+    async fn kill(&self, victim: &mut Victim, waves: &mut Waves) -> Result<(), Error> {
+        let end = waves.start() + self.plan.duration;
+        let left = || end.saturating_sub(self.crowd.now());
+        while left() > self.plan.every {
             sleep(self.plan.every).await;
-            let (at, before) = (self.crowd.now(), self.crowd.totals().disconnects);
-            waves.push(Wave { at: (at - start).as_secs_f64(), ..Wave::default() });
+            waves.begin();
             victim.kill().await?;
-            sleep(NOTICE).await;
+            sleep(self.notice()).await;
             let back = timeout(self.plan.open_timeout, self.crowd.until_carried(self.plan.clients)).await;
-            let totals = self.crowd.totals();
-            let last = totals.last_back.filter(|last| *last >= at && back.is_ok());
-            if let Some(wave) = waves.last_mut() {
-                wave.cut = totals.disconnects - before;
-                wave.back = last.map(|last| (last - at).as_secs_f64());
+            if back.is_ok() {
+                waves.all_are_back();
             }
         }
-        sleep(left(self.crowd.now())).await;
+        sleep(left()).await;
         Ok(())
+    }
+
+    /// How long it takes until all have noticed: who polls does so by its next poll.
+    fn notice(&self) -> Duration {
+        NOTICE + if self.plan.transport == Transport::Polling { self.plan.poll_interval } else { Duration::ZERO }
     }
 
     fn report(
@@ -138,6 +150,7 @@ impl<'a> Run<'a> {
     ) -> ResumeReport {
         let totals = std::mem::take(&mut *self.crowd.totals());
         let is_faulty = totals.reconciled.is_faulty() || !judged.is_clean();
+        let verdict = Verdict::of_times(is_faulty, &usage.client, &totals.lag);
         ResumeReport {
             schema: SCHEMA_VERSION,
             plan: self.plan.clone(),
@@ -147,6 +160,7 @@ impl<'a> Run<'a> {
             publications: totals.publications,
             deliveries: totals.deliveries,
             latency: totals.latency,
+            lag: totals.lag,
             waves,
             reconnects: totals.reconnects,
             peak_reconnects: totals.herd.peak(),
@@ -157,9 +171,9 @@ impl<'a> Run<'a> {
             reconciled: totals.reconciled,
             violations: judged.violations.iter().map(ToString::to_string).collect(),
             server: usage.server,
-            verdict: Verdict::from(is_faulty, &usage.client),
             client: usage.client,
             interrupted,
+            verdict,
         }
     }
 }

@@ -14,10 +14,16 @@ use crate::{Ask, Error, ShootoutPlan, Target, dial::Dialer, process::monotonic_n
 /// Opening handshakes at a time: below any backlog.
 const AT_A_TIME: usize = 100;
 
-/// What came to a client that is for who asked.
-pub(super) enum Answer {
-    /// An answer, so many nanoseconds after it was asked for.
-    Rtt(u64),
+/// What came to a client, which of them, that is for who asked.
+pub(super) struct Answer {
+    pub(super) client: usize,
+    pub(super) what: What,
+}
+
+/// What came.
+pub(super) enum What {
+    /// An answer to what was sent then, and when it came: nanoseconds.
+    Answer { kind: Kind, sent: u64, at: u64 },
     /// Something else.
     Wrong(String),
     /// The end.
@@ -35,6 +41,8 @@ pub(super) struct Clients {
     readers: JoinSet<()>,
     /// Broadcasts asked for so far.
     asked: Heap,
+    /// When something was asked for last.
+    last: u64,
 }
 
 struct Client {
@@ -79,6 +87,7 @@ impl Clients {
             answers,
             readers: JoinSet::new(),
             asked: Heap::default(),
+            last: 0,
         })
     }
 
@@ -101,21 +110,24 @@ impl Clients {
             let opened = opened.map_err(|error| Error::io("open a connection")(error.into()))?;
             let (sender, receiver) = opened?.split();
             let came = Arc::<Came>::default();
-            self.readers.spawn(read(receiver, Arc::clone(&came), Arc::clone(&self.padding), self.answers.clone()));
+            let whose = (self.all.len(), Arc::clone(&came));
+            self.readers.spawn(read(receiver, whose, Arc::clone(&self.padding), self.answers.clone()));
             self.all.push(Client { sender, came, since: self.asked });
         }
         Ok(())
     }
 
-    /// Asks for something.
-    pub(super) async fn ask(&mut self, which: usize, ask: Ask) -> Result<(), String> {
-        let Some(client) = self.all.get_mut(which) else { return Ok(()) };
-        let sent = monotonic_nanoseconds();
+    /// Asks for something; when, which no other request has.
+    pub(super) async fn ask(&mut self, which: usize, ask: Ask) -> Result<u64, String> {
+        let Some(client) = self.all.get_mut(which) else { return Err("there are no clients".to_owned()) };
+        let sent = monotonic_nanoseconds().max(self.last + 1);
+        self.last = sent;
         if ask == Ask::Broadcast {
             self.asked = Heap { count: self.asked.count + 1, sum: self.asked.sum.wrapping_add(sent) };
         }
         let text = protocol::ask(ask, sent, &self.padding);
-        client.sender.send(text).await.map_err(|error| format!("a client can't send: {error}"))
+        client.sender.send(text).await.map_err(|error| format!("a client can't send: {error}"))?;
+        Ok(sent)
     }
 
     /// Broadcasts that came so far, to all of them.
@@ -157,12 +169,12 @@ impl Came {
 /// Reads until the end.
 async fn read(
     mut receiver: Receiver<TcpStream>,
-    came: Arc<Came>,
+    (client, came): (usize, Arc<Came>),
     padding: Arc<str>,
     answers: mpsc::UnboundedSender<Answer>,
 ) {
     loop {
-        let answer = match receiver.recv().await {
+        let what = match receiver.recv().await {
             Ok(Some(message)) => {
                 let text = message.as_text().unwrap_or_default();
                 match protocol::read(text, &padding) {
@@ -170,18 +182,16 @@ async fn read(
                         came.add(sent);
                         continue;
                     }
-                    Some((Kind::Echo | Kind::Result, sent)) => {
-                        Answer::Rtt(monotonic_nanoseconds().saturating_sub(sent))
-                    }
-                    None => Answer::Wrong(format!("{:?} makes no sense", text.chars().take(64).collect::<String>())),
+                    Some((kind, sent)) => What::Answer { kind, sent, at: monotonic_nanoseconds() },
+                    None => What::Wrong(format!("{:?} makes no sense", text.chars().take(64).collect::<String>())),
                 }
             }
-            Ok(None) => Answer::Closed("the server closed a connection".to_owned()),
-            Err(error) => Answer::Closed(format!("a connection broke: {error}")),
+            Ok(None) => What::Closed("the server closed a connection".to_owned()),
+            Err(error) => What::Closed(format!("a connection broke: {error}")),
         };
-        let is_over = matches!(answer, Answer::Closed(_));
+        let is_over = matches!(what, What::Closed(_));
         // With nobody left to hear it there is no point in going on.
-        if answers.send(answer).is_err() || is_over {
+        if answers.send(Answer { client, what }).is_err() || is_over {
             return;
         }
     }

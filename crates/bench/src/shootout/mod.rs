@@ -4,6 +4,7 @@ mod client;
 mod protocol;
 
 use std::{
+    collections::HashSet,
     ops::ControlFlow,
     time::{Duration, Instant},
 };
@@ -13,7 +14,10 @@ use tokio::{
     time::{interval, sleep, timeout},
 };
 
-use self::client::{Answer, Clients, Wrong};
+use self::{
+    client::{Answer, Clients, What, Wrong},
+    protocol::Kind,
+};
 use crate::{
     Ask, Distribution, Error, Event, Faults, Phase, Progress, SCHEMA_VERSION, ShootoutEnd, ShootoutPlan,
     ShootoutReport, ShootoutStep, Verdict, dial,
@@ -43,18 +47,19 @@ async fn shootout(plan: &ShootoutPlan, tell: Tell<'_>) -> Result<ShootoutReport,
     let end = shootout.steps().await?;
     let Shootout { steps, faults, answers, .. } = shootout;
     let usage = meter.usage(&start, answers)?;
-    let within = |step: &&ShootoutStep| step.at_percentile <= plan.limit_rtt.as_secs_f64() * 1e3;
-    Ok(ShootoutReport {
+    let mut report = ShootoutReport {
         schema: SCHEMA_VERSION,
         plan: plan.clone(),
-        sustained: steps.iter().rfind(within).map_or(0, |step| step.clients),
+        sustained: 0,
         steps,
         end,
         server: usage.server,
         verdict: Verdict::of(&faults, &usage.client),
         client: usage.client,
         faults,
-    })
+    };
+    report.sustained = report.sustaining().map_or(0, |step| step.clients);
+    Ok(report)
 }
 
 struct Shootout<'a> {
@@ -62,6 +67,8 @@ struct Shootout<'a> {
     tell: Tell<'a>,
     clients: Clients,
     answered: mpsc::UnboundedReceiver<Answer>,
+    /// What was asked for and is not answered yet: by which client, and when.
+    under_way: HashSet<(usize, u64)>,
     steps: Vec<ShootoutStep>,
     random: Random,
     faults: Faults,
@@ -73,21 +80,23 @@ impl<'a> Shootout<'a> {
     fn new(plan: &'a ShootoutPlan, tell: Tell<'a>) -> Result<Self, Error> {
         // As many wait in it as there are requests under way, and one for each client that is closed.
         let (answers, answered) = mpsc::unbounded_channel();
-        let (steps, random, faults) = (Vec::new(), Random::new(plan.seed), Faults::default());
-        let clients = Clients::new(plan, answers)?;
-        Ok(Self { plan, tell, clients, answered, steps, random, faults, answers: 0 })
+        let (under_way, steps, random) = (HashSet::new(), Vec::new(), Random::new(plan.seed));
+        let (clients, faults) = (Clients::new(plan, answers)?, Faults::default());
+        Ok(Self { plan, tell, clients, answered, under_way, steps, random, faults, answers: 0 })
     }
 
     /// One step after another; why there is no further one.
     async fn steps(&mut self) -> Result<ShootoutEnd, Error> {
         let mut clients = self.plan.initial_clients;
         loop {
-            if let Err(error) = self.open(clients).await {
-                if self.steps.is_empty() {
-                    return Err(error);
+            match self.open(clients).await {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => return Ok(ShootoutEnd::Interrupted),
+                Err(error) if self.steps.is_empty() => return Err(error),
+                Err(error) => {
+                    self.fault(1, error.to_string());
+                    return Ok(ShootoutEnd::Fault);
                 }
-                self.fault(1, error.to_string());
-                return Ok(ShootoutEnd::Fault);
             }
             let step = match self.step().await {
                 Ok(step) => step,
@@ -109,14 +118,28 @@ impl<'a> Shootout<'a> {
         }
     }
 
-    async fn open(&mut self, clients: usize) -> Result<(), Error> {
+    /// Opens more, until there are so many, or it is broken off.
+    async fn open(&mut self, clients: usize) -> Result<ControlFlow<()>, Error> {
         dial::reserve(clients)?;
+        let (began, mut ticks) = (Instant::now(), interval(TELL));
         let late = |_| Error::Timeout { waiting_for: "connections to open", after: self.plan.open_timeout };
         while self.clients.len() < clients {
-            let more = clients - self.clients.len();
-            timeout(self.plan.open_timeout, self.clients.open(more)).await.map_err(late)??;
+            let open = self.clients.len();
+            let opening = timeout(self.plan.open_timeout, self.clients.open(clients - open));
+            tokio::pin!(opening);
+            loop {
+                tokio::select! {
+                    opened = &mut opening => break opened.map_err(late)??,
+                    _ = ticks.tick() => {
+                        let progress = Progress::new(Phase::Ramp, began.elapsed().as_secs_f64(), 0.0, open);
+                        if (self.tell)(&Event::Progress(progress)).is_break() {
+                            return Ok(ControlFlow::Break(()));
+                        }
+                    }
+                }
+            }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     /// So many round trips, some of them at a time.
@@ -130,7 +153,8 @@ impl<'a> Shootout<'a> {
         while rtt.count() < plan.sample_size as u64 {
             tokio::select! {
                 Some(answer) = self.answered.recv() => {
-                    rtt.record(self.check(answer)?);
+                    let Some(nanoseconds) = self.check(answer)? else { continue };
+                    rtt.record(nanoseconds);
                     last = Instant::now();
                     if asked < plan.sample_size {
                         self.ask(&mut asked).await?;
@@ -150,7 +174,9 @@ impl<'a> Shootout<'a> {
             }
         }
         let seconds = began.elapsed().as_secs_f64();
-        self.settle().await;
+        if self.settle(began, &rtt).await.is_break() {
+            return Err(ShootoutEnd::Interrupted);
+        }
         let deliveries = self.clients.deliveries() - before;
         self.answers += rtt.count() + deliveries;
         let at_percentile = rtt.at(float(plan.limit_percentile as u64) / 100.0);
@@ -160,27 +186,39 @@ impl<'a> Shootout<'a> {
     async fn ask(&mut self, asked: &mut usize) -> Result<(), ShootoutEnd> {
         let last = (self.clients.len() as u64).saturating_sub(1);
         let which = usize::try_from(self.random.up_to(last)).unwrap_or_default();
-        if let Err(why) = self.clients.ask(which, self.plan.ask).await {
-            self.fault(1, why);
-            return Err(ShootoutEnd::Fault);
-        }
+        match self.clients.ask(which, self.plan.ask).await {
+            Ok(sent) => self.under_way.insert((which, sent)),
+            Err(why) => {
+                self.fault(1, why);
+                return Err(ShootoutEnd::Fault);
+            }
+        };
         *asked += 1;
         Ok(())
     }
 
-    fn check(&mut self, answer: Answer) -> Result<u64, ShootoutEnd> {
-        match answer {
-            Answer::Rtt(nanoseconds) => Ok(nanoseconds),
-            Answer::Wrong(why) => {
-                self.faults.wrong += 1;
-                self.faults.note(|| why);
-                Err(ShootoutEnd::Fault)
+    /// How long an answer took; `None` of one that nobody waits for any more.
+    fn check(&mut self, Answer { client, what }: Answer) -> Result<Option<u64>, ShootoutEnd> {
+        let due = if self.plan.ask == Ask::Echo { Kind::Echo } else { Kind::Result };
+        let why = match what {
+            What::Answer { kind, sent, at } if kind == due => {
+                if self.under_way.remove(&(client, sent)) {
+                    return Ok(Some(at.saturating_sub(sent)));
+                }
+                self.faults.doubled += 1;
+                self.faults.note(|| "an answer came again, or to who had not asked".to_owned());
+                return Ok(None);
             }
-            Answer::Closed(why) => {
+            What::Answer { kind, .. } => format!("{kind:?} came instead of {due:?}"),
+            What::Wrong(why) => why,
+            What::Closed(why) => {
                 self.fault(1, why);
-                Err(ShootoutEnd::Fault)
+                return Err(ShootoutEnd::Fault);
             }
-        }
+        };
+        self.faults.wrong += 1;
+        self.faults.note(|| why);
+        Err(ShootoutEnd::Fault)
     }
 
     fn fault(&mut self, closed: u64, why: String) {
@@ -188,14 +226,17 @@ impl<'a> Shootout<'a> {
         self.faults.note(|| why);
     }
 
-    /// Waits until all broadcasts have come to all, and counts what is missing or too much.
-    async fn settle(&mut self) {
-        if self.plan.ask == Ask::Echo {
-            return;
-        }
-        let began = Instant::now();
-        while self.clients.wrong() != Wrong::default() && began.elapsed() < self.plan.open_timeout {
+    /// Waits until all broadcasts have come to all, unless it is broken off, and counts what is missing or too much. With echoes
+    /// there are none to come, and those that come are too much.
+    async fn settle(&mut self, step_began: Instant, rtt: &Distribution) -> ControlFlow<()> {
+        let (began, mut told) = (Instant::now(), Instant::now());
+        let patience = if self.plan.ask == Ask::Echo { Duration::ZERO } else { self.plan.open_timeout };
+        while self.clients.wrong() != Wrong::default() && began.elapsed() < patience {
             sleep(LOOK).await;
+            if told.elapsed() >= TELL {
+                told = Instant::now();
+                self.progress(step_began, rtt)?;
+            }
         }
         let Wrong { lost, doubled } = self.clients.wrong();
         self.clients.begin();
@@ -203,6 +244,7 @@ impl<'a> Shootout<'a> {
         if lost + doubled > 0 {
             self.faults.note(|| format!("of the broadcasts of a step {lost} never came, and {doubled} came too often"));
         }
+        ControlFlow::Continue(())
     }
 
     fn progress(&mut self, began: Instant, rtt: &Distribution) -> ControlFlow<()> {

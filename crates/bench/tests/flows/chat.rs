@@ -1,8 +1,12 @@
 //! A soak, of a second or two.
 
-use bowline_bench::{ChatPlan, ChatReport, Plan, Report, Transport, Verdict};
+use bowline_bench::{
+    ChatPlan, ChatReport, Plan, Report, Transport, Verdict,
+    proxy::{Faults, Proxy},
+};
+use tokio::runtime::Runtime;
 
-use crate::server::{Site, broken_off, is_under_way, ms, run};
+use crate::server::{Process, Site, broken_off, is_under_way, ms, run, run_until_under_way};
 
 fn short(site: &Site) -> ChatPlan {
     let mut plan = ChatPlan::new(site.target(Transport::WebSocket));
@@ -71,4 +75,46 @@ fn a_chat_that_is_broken_off_reports_what_there_is() {
     let Report::Chat(report) = broken_off(&Plan::Chat(plan), is_under_way) else { panic!("another report") };
     assert!(report.interrupted && report.seconds < 60.0 && report.deliveries > 0, "{report}");
     assert!(report.verdict != Verdict::Faulty && !report.over_time.is_empty(), "{report}");
+}
+
+#[test]
+fn a_server_that_goes_away_is_waited_for_no_longer_than_it_may_take() {
+    let site = Site::honest();
+    let mut plan = short(&site);
+    (plan.duration, plan.drain_timeout, plan.moving) = (ms(1_000), ms(500), 0.0);
+    let Report::Chat(report) = run_until_under_way(&Plan::Chat(plan), || site.vanish()) else {
+        panic!("another report")
+    };
+    assert_eq!(report.verdict, Verdict::Faulty, "{report}");
+    assert!(report.reconciled.closed + report.reconciled.missing > 0 && !report.interrupted, "{report}");
+}
+
+#[test]
+fn a_server_whose_process_ends_ends_the_run_and_not_the_report() {
+    let mut server = Process::start();
+    let mut plan = ChatPlan::new(format!("http://{}/", server.address).parse().unwrap());
+    (plan.clients, plan.rooms, plan.per_client, plan.rate, plan.moving) = (4, 2, 2, 80.0, 0.0);
+    (plan.duration, plan.stretch, plan.drain_timeout) = (ms(3_000_000), ms(60_000), ms(300));
+    plan.server_pid = Some(server.child.id());
+    // It is not waited for yet: its id is still there, as with a server of the suite's own.
+    let killed = run_until_under_way(&Plan::Chat(plan), || server.child.kill().expect("it ran"));
+    let Report::Chat(report) = killed else { panic!("another report") };
+    assert_eq!((report.verdict, report.server), (Verdict::Faulty, None), "{report}");
+    assert!(report.seconds < 60.0 && report.deliveries > 0 && report.over_time.len() == 1, "{report}");
+    assert!(report.to_string().contains("the server's process ended"), "{report}");
+}
+
+#[test]
+fn messages_are_sent_when_due_whatever_becomes_of_those_before() {
+    let (site, runtime) = (Site::honest(), Runtime::new().expect("a runtime"));
+    let guard = runtime.enter();
+    let proxy = Proxy::bind(site.address, Faults::default().delay(None, ms(200))).expect("a free port");
+    drop(guard);
+    let mut plan = ChatPlan::new(format!("http://{}/", proxy.local_addr()).parse().unwrap());
+    (plan.clients, plan.rooms, plan.per_client, plan.rate) = (4, 2, 2, 80.0);
+    (plan.duration, plan.stretch, plan.moving, plan.slow) = (ms(2_000), ms(2_000), 0.0, 0.0);
+    let report = chat(plan);
+    assert_ne!(report.verdict, Verdict::Faulty, "{report}");
+    // An answer takes 0.4 s: who waited for each would get no further than to 50.
+    assert!(report.echoes + report.publications > 100, "{report}");
 }

@@ -2,7 +2,7 @@
 
 use bowline_bench::{Arrivals, ChurnPlan, ChurnReport, Error, Plan, Report, Transport, Verdict};
 
-use crate::server::{Site, broken_off, free_address, is_under_way, ms, run};
+use crate::server::{Process, Site, broken_off, free_address, is_under_way, ms, run, run_until_under_way};
 
 const ALL: [Transport; 5] =
     [Transport::Raw, Transport::WebSocket, Transport::Comet, Transport::LongPolling, Transport::Polling];
@@ -95,4 +95,31 @@ fn a_server_that_is_not_there_or_has_no_sessions_is_told() {
     plan.target = format!("http://{}/nowhere/", site.address).parse().unwrap();
     let error = run(&Plan::Churn(plan)).expect_err("there is nothing");
     assert!(matches!(error, Error::NotSession { .. }), "{error}");
+}
+
+#[test]
+fn a_server_whose_process_ends_ends_the_run_and_not_the_report() {
+    let mut server = Process::start();
+    let mut plan = ChurnPlan::new(format!("ws://{}/ws", server.address).parse().unwrap(), Transport::Raw);
+    plan.arrivals = Arrivals::Rate { per_second: 50.0, duration: ms(3_000_000) };
+    (plan.stay, plan.rest, plan.settling) = (ms(50), ms(0), 2);
+    plan.server_pid = Some(server.child.id());
+    let killed = run_until_under_way(&Plan::Churn(plan), || server.child.kill().expect("it ran"));
+    let Report::Churn(report) = killed else { panic!("another report") };
+    assert_eq!((report.verdict, report.server), (Verdict::Faulty, None), "{report}");
+    assert!(report.seconds < 60.0 && report.served > 0, "{report}");
+}
+
+#[test]
+fn the_rate_is_of_the_time_until_the_last_is_served() {
+    // Each answer takes its time: the last comes when nobody is due any more.
+    let site = Site::start("127.0.0.1:0", |_, _, _| {
+        std::thread::sleep(ms(300));
+        1
+    });
+    let mut plan = short(&site, Transport::Raw);
+    plan.arrivals = Arrivals::Rate { per_second: 100.0, duration: ms(20) };
+    let report = churn(plan);
+    assert_eq!(report.served, 2, "{report}");
+    assert!(report.seconds >= 0.3 && report.per_second < 7.0, "{report}");
 }

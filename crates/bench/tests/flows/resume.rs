@@ -2,7 +2,9 @@
 
 use bowline_bench::{Error, Kill, Plan, Report, ResumePlan, ResumeReport, Transport, Verdict};
 
-use crate::server::{Script, Site, broken_off, command, free_address, is_under_way, ms, run};
+use crate::server::{
+    Process, Script, Site, broken_off, command, free_address, is_under_way, ms, run, run_until_under_way,
+};
 
 fn short(site: &Site, transport: Transport) -> ResumePlan {
     let mut plan = ResumePlan::new(site.target(transport), transport);
@@ -110,4 +112,31 @@ fn what_ends_a_run_is_told() {
     plan.target = site.target(Transport::WebSocket);
     let error = run(&Plan::Resume(plan)).expect_err("somebody else's").to_string();
     assert!(error.contains("somebody else listens"), "{error}");
+}
+
+#[test]
+fn a_server_that_goes_away_is_waited_for_no_longer_than_it_may_take() {
+    let site = Site::honest();
+    let mut plan = short(&site, Transport::WebSocket);
+    (plan.duration, plan.drain_timeout, plan.open_timeout) = (ms(1_000), ms(500), ms(1_000));
+    let Report::Resume(report) = run_until_under_way(&Plan::Resume(plan), || site.vanish()) else {
+        panic!("another report")
+    };
+    assert_eq!(report.verdict, Verdict::Faulty, "{report}");
+    assert!(report.to_string().contains("not all within 1 s"), "{report}");
+}
+
+#[test]
+fn a_server_whose_process_ends_ends_the_run_and_not_the_report() {
+    let mut server = Process::start();
+    let target = format!("http://{}/", server.address).parse().unwrap();
+    let mut plan = ResumePlan::new(target, Transport::WebSocket);
+    (plan.clients, plan.rooms, plan.per_client, plan.rate) = (4, 2, 2, 80.0);
+    (plan.duration, plan.every) = (ms(3_000_000), ms(60_000));
+    (plan.drain_timeout, plan.open_timeout) = (ms(300), ms(2_000));
+    plan.server_pid = Some(server.child.id());
+    let killed = run_until_under_way(&Plan::Resume(plan), || server.child.kill().expect("it ran"));
+    let Report::Resume(report) = killed else { panic!("another report") };
+    assert_eq!((report.verdict, report.server), (Verdict::Faulty, None), "{report}");
+    assert!(report.seconds < 60.0 && report.to_string().contains("the server's process ended"), "{report}");
 }

@@ -2,8 +2,10 @@
 
 use std::{
     env,
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, TcpStream},
     ops::ControlFlow,
+    process::{Child, Command, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -18,7 +20,7 @@ const ADDRESS: &str = "FLOWS_ADDRESS";
 /// A server in this process; dropping it ends it.
 pub(crate) struct Site {
     pub(crate) address: SocketAddr,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 /// How often a server sends back the message of a session that has this number, from 0 on; and whatever else it does then.
@@ -55,7 +57,12 @@ impl Site {
             std::future::pending::<()>().await;
         });
         drop(guard);
-        Self { address, _runtime: runtime }
+        Self { address, runtime }
+    }
+
+    /// Goes away, with all of its connections, at once: where dropping it would wait.
+    pub(crate) fn vanish(self) {
+        self.runtime.shutdown_background();
     }
 
     /// The mount, or over a bare WebSocket the address that echoes.
@@ -80,6 +87,46 @@ pub(crate) fn command() -> Vec<String> {
     words.map(str::to_owned).to_vec()
 }
 
+/// A server in a process of its own, which ends it when it is dropped.
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Process {
+    pub(crate) fn start() -> Self {
+        let address = free_address();
+        let words: Vec<_> = command().iter().map(|word| word.replace("{address}", &address.to_string())).collect();
+        let mut command = Command::new(&words[0]);
+        let child = command.args(&words[1..]).stdout(Stdio::null()).spawn().expect("it starts");
+        while TcpStream::connect(address).is_err() {
+            thread::sleep(ms(5));
+        }
+        Self { child, address }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Runs a plan, and does something at the first event that is under way.
+pub(crate) fn run_until_under_way(plan: &Plan, then: impl FnOnce()) -> Report {
+    let mut then = Some(then);
+    let tell = |event: &Event| {
+        if is_under_way(event)
+            && let Some(then) = then.take()
+        {
+            then();
+        }
+        ControlFlow::Continue(())
+    };
+    run_telling(plan, tell).expect("a report")
+}
+
 #[test]
 #[ignore = "it is the server of other tests, and serves until it is killed"]
 fn serves() {
@@ -87,7 +134,7 @@ fn serves() {
     if let Ok(address) = env::var(ADDRESS) {
         let _site = Site::start(&address, |_, _, _| 1);
         loop {
-            std::thread::park();
+            thread::park();
         }
     }
 }

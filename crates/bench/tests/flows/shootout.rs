@@ -22,14 +22,31 @@ struct Server {
 
 impl Server {
     fn start(script: Script) -> Self {
+        let (all, number) = (broadcast::channel(1_000).0, Arc::default());
+        Self::serving(move |socket| serve(socket, all.clone(), Arc::clone(&number), script))
+    }
+
+    /// Sends what `answers` makes of each message, to who sent it.
+    fn answering(answers: fn(&str) -> Vec<String>) -> Self {
+        Self::serving(move |socket| async move {
+            let (mut sender, mut receiver) = WebSocket::accept(socket).await.ok()?.split();
+            loop {
+                for answer in answers(receiver.recv().await.ok()??.as_text()?) {
+                    sender.send(Message::text(answer)).await.ok()?;
+                }
+            }
+        })
+    }
+
+    fn serving<S: Future<Output = Option<()>> + Send + 'static>(
+        serve: impl Fn(TcpStream) -> S + Send + 'static,
+    ) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("it has one");
         runtime.spawn(async move {
-            let (all, _) = broadcast::channel(1_000);
-            let number = Arc::default();
             while let Ok((socket, _)) = listener.accept().await {
-                tokio::spawn(serve(socket, all.clone(), Arc::clone(&number), script));
+                tokio::spawn(serve(socket));
             }
         });
         Self { address, _runtime: runtime }
@@ -114,6 +131,44 @@ fn a_broadcast_that_is_lost_or_doubled_is_counted_at_each_client() {
         assert_eq!((report.faults.lost, report.faults.doubled), (lost, doubled), "{report}");
         assert_eq!(report.verdict, Verdict::Faulty, "{report}");
     }
+}
+
+#[test]
+fn an_answer_is_one_to_what_was_asked() {
+    let run = |answers| {
+        let server = Server::answering(answers);
+        let mut plan = server.plan(Ask::Echo);
+        (plan.max_clients, plan.limit_rtt, plan.open_timeout) = (10, ms(60_000), ms(1_000));
+        shootout(plan)
+    };
+    let doubled = run(|text| vec![text.to_owned(), text.to_owned()]);
+    assert!(doubled.faults.doubled >= 10 && doubled.steps[0].rtt.count() == 20, "{doubled}");
+    assert_eq!(doubled.verdict, Verdict::Faulty, "{doubled}");
+    // Of another time, it answers nothing.
+    let other = run(|text| vec![text.replacen(r#""sendTime":""#, r#""sendTime":"1"#, 1)]);
+    assert!(other.faults.lost > 0 && other.steps.is_empty(), "{other}");
+    let kind = run(|text| vec![text.replacen("echo", "broadcastResult", 1)]);
+    assert_eq!((kind.faults.wrong, kind.end), (1, ShootoutEnd::Fault), "{kind}");
+    let more = run(|text| vec![text.replacen("echo", "broadcast", 1), text.to_owned()]);
+    assert_eq!((more.faults.doubled, more.verdict), (20, Verdict::Faulty), "{more}");
+}
+
+#[test]
+fn a_shootout_is_broken_off_while_it_opens_and_while_it_waits_for_broadcasts() {
+    // Nobody accepts.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it has one");
+    let mut plan = ShootoutPlan::new(format!("ws://{address}/").parse().expect("a URL"));
+    (plan.initial_clients, plan.open_timeout) = (10, ms(600_000));
+    let Report::Shootout(report) = broken_off(&Plan::Shootout(plan), |_| true) else { panic!("another report") };
+    assert!(report.end == ShootoutEnd::Interrupted && report.steps.is_empty(), "{report}");
+    let server = Server::start(|_| 0);
+    let mut plan = server.plan(Ask::Broadcast);
+    (plan.limit_rtt, plan.open_timeout) = (ms(60_000), ms(600_000));
+    let all_answered =
+        |event: &bowline_bench::Event| matches!(event, bowline_bench::Event::Progress(progress) if progress.sent == 20);
+    let Report::Shootout(report) = broken_off(&Plan::Shootout(plan), all_answered) else { panic!("another report") };
+    assert!(report.end == ShootoutEnd::Interrupted && report.steps.is_empty(), "{report}");
 }
 
 #[test]
