@@ -328,6 +328,8 @@ mod tests {
         crowd: Crowd,
         events: Events,
         listener: TcpListener,
+        /// Turns that are left.
+        left: usize,
     }
 
     impl One {
@@ -337,7 +339,7 @@ mod tests {
             let target = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
             let mut crowd = Crowd::new(poller().unwrap().0, Dialer::new(&target).unwrap()).unwrap();
             crowd.add(Box::new(Word { welcome: b'w', ..Word::default() })).unwrap();
-            Self { crowd, events: Events::with_capacity(EVENTS), listener }
+            Self { crowd, events: Events::with_capacity(EVENTS), listener, left: 30 }
         }
 
         /// The server's end of the next connection, on which a word has come.
@@ -358,6 +360,7 @@ mod tests {
         }
 
         fn turn(&mut self) {
+            self.left = self.left.checked_sub(1).expect("it should have happened by now");
             let until = self.crowd.clock.now().nanoseconds + LONG;
             self.crowd.turn(until, &mut self.events, &mut |_, _, _| {}).unwrap();
             assert!(self.crowd.next_lost().is_none());
