@@ -119,9 +119,14 @@ pub(crate) fn classify(source: io::Error, address: SocketAddr) -> Error {
     Error::Unreachable { address, source }
 }
 
+/// Descriptors of a process with so many sockets.
+pub(crate) const fn descriptors(sockets: usize) -> u64 {
+    sockets as u64 + OTHER_DESCRIPTORS
+}
+
 /// Makes sure that so many sockets can be open at a time, raising this process's own limit as far as it may.
 pub(crate) fn reserve(sockets: usize) -> Result<(), Error> {
-    let needed = sockets as u64 + OTHER_DESCRIPTORS;
+    let needed = descriptors(sockets);
     let limits = getrlimit(Resource::Nofile);
     let (Some(current), maximum) = (limits.current, limits.maximum) else { return Ok(()) };
     if current >= needed {

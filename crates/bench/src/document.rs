@@ -252,8 +252,8 @@ pub struct Environment {
 pub struct Calibration {
     /// Round trips a second of bare TCP, one message in flight on each of 64 connections, server and client on a core each.
     pub tcp_echo_per_second: f64,
-    /// Round trip of one idle connection between two cores: the floor that waking up sets.
-    pub across_cores: Distribution,
+    /// Round trip of one idle connection between two cores: the floor that waking up sets; `None` where there is but one.
+    pub across_cores: Option<Distribution>,
     /// The same on one core.
     pub on_one_core: Distribution,
     /// How late a timer of 1 ms wakes a thread up.

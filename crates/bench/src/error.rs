@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 /// Why a run gave no report, and what to do about it.
@@ -50,6 +51,15 @@ pub enum Error {
         /// Why, with what it said.
         problem: String,
     },
+    /// A server of the suite's own ended during a run.
+    Died {
+        /// How it ended.
+        status: ExitStatus,
+        /// How its standard error began.
+        said: String,
+        /// What the run noticed of it.
+        source: Box<Error>,
+    },
     /// A run of several.
     Cell {
         /// Its workload.
@@ -92,6 +102,15 @@ pub enum Error {
         waiting_for: &'static str,
         /// For how long.
         after: Duration,
+    },
+    /// The server was busy for too long: clients were to come back later, and were told so again.
+    PutOff {
+        /// What was waited for.
+        waiting_for: &'static str,
+        /// For how long.
+        after: Duration,
+        /// What it said last, as a sentence.
+        refusal: String,
     },
     /// This machine, not the server, has no port left to connect from.
     NoPorts {
@@ -144,6 +163,10 @@ impl fmt::Display for Error {
                 })
             }
             Self::Start { program, problem } => write!(f, "can't start {}: {problem}", program.display()),
+            Self::Died { status, said, source } => {
+                write!(f, "{source}: the server ended ({status})")?;
+                if said.is_empty() { Ok(()) } else { write!(f, "; it said: {said}") }
+            }
             Self::Cell { name, source } => write!(f, "{name}: {source}"),
             Self::Refused { status, body } if body.is_empty() => {
                 write!(f, "the server refused the WebSocket with status {status}")
@@ -158,6 +181,9 @@ impl fmt::Display for Error {
             Self::NoDeflate => f.write_str("the server did not accept permessage-deflate: is it switched on there?"),
             Self::Timeout { waiting_for, after } => {
                 write!(f, "waited {:.1} s for {waiting_for}, and nothing came", after.as_secs_f64())
+            }
+            Self::PutOff { waiting_for, after, refusal } => {
+                write!(f, "waited {:.1} s for {waiting_for}, but {refusal}", after.as_secs_f64())
             }
             Self::NoPorts { address } => write!(
                 f,
@@ -184,7 +210,7 @@ impl std::error::Error for Error {
             | Self::Server { source, .. }
             | Self::Io { source, .. } => Some(source),
             // Its own words are this one's already.
-            Self::Cell { source, .. } => source.source(),
+            Self::Died { source, .. } | Self::Cell { source, .. } => source.source(),
             Self::Url { .. }
             | Self::Start { .. }
             | Self::Plan { .. }
@@ -195,6 +221,7 @@ impl std::error::Error for Error {
             | Self::Worker { .. }
             | Self::NoDeflate
             | Self::Timeout { .. }
+            | Self::PutOff { .. }
             | Self::NoPorts { .. }
             | Self::Descriptors { .. } => None,
         }

@@ -125,7 +125,7 @@ pub use report::{
     ResumeReport, SCHEMA_VERSION, ServerUse, ShootoutEnd, ShootoutReport, ShootoutStep, SocketMemory, Stretch,
     TimeWait, Verdict, Wave,
 };
-pub use suite::{MAX_CELLS, MAX_ROUNDS, START_TIMEOUT, ServerCommand, ServerSource, Suite, SuiteCell};
+pub use suite::{MAX_CELLS, MAX_ROUNDS, Ran, START_TIMEOUT, ServerCommand, ServerSource, Suite, SuiteCell};
 pub use table::{Published, Reproduced, TablePlan};
 pub use target::{Protocol, Target};
 

@@ -65,12 +65,15 @@ impl Meter {
 
     /// What was used since `start`, in which `count` messages or handshakes were served; of a server that has ended nothing.
     pub(crate) fn usage(&self, start: &Sample, count: u64) -> Result<Usage, Error> {
-        let end = self.sample()?;
-        let seconds = (end.at - start.at).as_secs_f64();
+        self.usage_until(&self.sample()?, start, count)
+    }
+
+    /// The same up to a look that was just taken.
+    pub(crate) fn usage_until(&self, end: &Sample, start: &Sample, count: u64) -> Result<Usage, Error> {
+        let seconds = end.seconds_since(start);
         let client = seconds_between(start.client, end.client);
-        let server = match (&start.server, &end.server, self.of_server(resident)?) {
-            (Some(before), Some(after), Some(resident)) => {
-                let cpu_seconds = float(between(before, after)) / 1e9;
+        let server = match (end.server_seconds_since(start), self.of_server(resident)?) {
+            (Some(cpu_seconds), Some(resident)) => {
                 // A server that used no time at all served nothing; JSON has no infinity.
                 let per_cpu_second = if cpu_seconds > 0.0 { float(count) / cpu_seconds } else { 0.0 };
                 Some(ServerUse { cpu_seconds, share: cpu_seconds / seconds, per_cpu_second, resident })
@@ -78,6 +81,22 @@ impl Meter {
             _ => None,
         };
         Ok(Usage { seconds, server, client: ClientUse { cpu_seconds: client, share: client / seconds } })
+    }
+}
+
+impl Sample {
+    fn seconds_since(&self, start: &Self) -> f64 {
+        (self.at - start.at).as_secs_f64()
+    }
+
+    fn server_seconds_since(&self, start: &Self) -> Option<f64> {
+        let (before, after) = (start.server.as_ref()?, self.server.as_ref()?);
+        Some(float(between(before, after)) / 1e9)
+    }
+
+    /// The share of a core that the server used since an earlier look.
+    pub(crate) fn server_share_since(&self, start: &Self) -> Option<f64> {
+        Some(self.server_seconds_since(start)? / self.seconds_since(start))
     }
 }
 
@@ -159,6 +178,14 @@ pub(crate) fn resident(pid: u32) -> io::Result<u64> {
     kibibytes(&text, "Rss:").ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no Rss in smaps_rollup"))
 }
 
+/// The same for looks while it is measured: the kernel walks no page tables for it, but has it right to some pages a thread only.
+pub(crate) fn resident_at_a_glance(pid: u32) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/statm"))?;
+    let pages = text.split_ascii_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    let pages = pages.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "unknown form of /proc/PID/statm"))?;
+    Ok(pages * rustix::param::page_size() as u64)
+}
+
 /// Slab and TCP memory of the machine's kernel, in bytes.
 pub(crate) fn kernel_memory() -> Option<(u64, u64)> {
     let slab = kibibytes(&fs::read_to_string("/proc/meminfo").ok()?, "Slab:")?;
@@ -192,6 +219,11 @@ mod tests {
         let server = usage.server.unwrap();
         assert!(usage.client.cpu_seconds >= 0.03 && server.cpu_seconds > 0.0, "{usage:?}");
         assert!(server.per_cpu_second > 0.0 && server.resident > 100_000, "{usage:?}");
+        let glance = resident_at_a_glance(pid).unwrap();
+        assert!((server.resident / 2..server.resident * 2).contains(&glance), "{glance}, {usage:?}");
+        let (first, second) = (start, meter.sample().unwrap());
+        let (share, usage) = (second.server_share_since(&first), meter.usage_until(&second, &first, 0).unwrap());
+        assert_eq!(share, usage.server.map(|server| server.share));
     }
 
     #[test]

@@ -110,7 +110,7 @@ pub(crate) fn with_tables() -> Document {
     });
     document.calibration = Some(Calibration {
         tcp_echo_per_second: 187_000.0,
-        across_cores: times(30_000.0, 0),
+        across_cores: Some(times(30_000.0, 0)),
         on_one_core: times(12_000.0, 0),
         timer: times(1_060_000.0, 0),
         clock_nanoseconds: 24.5,

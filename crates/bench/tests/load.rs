@@ -259,3 +259,64 @@ fn a_server_that_goes_takes_all_and_nothing_is_waited_for() {
     assert_eq!((counts(&report)[4], report.reconciled.clients), (4, 3), "{report}");
     assert!(report.reconciled.expected < 750, "{report}");
 }
+
+#[test]
+fn a_server_that_is_always_busy_is_told_from_one_that_is_silent() {
+    let address = tcp(|mut stream| {
+        loop {
+            read_head(&mut stream)?;
+            stream.write_all(b"HTTP/1.1 503 Full\r\nRetry-After: soon\r\nContent-Length: 9\r\n\r\ncome back")?;
+        }
+    });
+    let mut plan = plan(address);
+    (plan.transport, plan.open_timeout) = (Transport::LongPolling, Duration::from_millis(300));
+    let error = run(&Plan::Load(plan)).expect_err("no report");
+    assert!(matches!(error, Error::PutOff { waiting_for: "connections to open", .. }), "{error}");
+    assert!(error.to_string().ends_with("but the server refused a request with 503: come back"), "{error}");
+}
+
+#[test]
+fn clients_may_begin_more_slowly_than_one_is_waited_for() {
+    let mut plan = plan(websocket("", || |_, frame: Frame| Some(frame.echo())));
+    // One a second.
+    (plan.clients, plan.ramp, plan.open_timeout) = (2, 1, Duration::from_millis(400));
+    let report = measure(plan);
+    assert!(report.opening_seconds > 0.9, "{report}");
+    assert_eq!(counts(&report), [0; 5], "{report}");
+}
+
+#[test]
+fn a_stalled_client_that_is_told_nothing_is_a_loss() {
+    let address = room(|_| {
+        let mut numbered = 0;
+        Box::new(move |_, publication| {
+            numbered += usize::from(!publication.ends_with(b"knock"));
+            // Each loses the same, whether it reads or not; the publisher's own is nobody's.
+            Some(if numbered == SPOILT { Vec::new() } else { publication.to_vec() })
+        })
+    });
+    let mut plan = plan(address);
+    (plan.traffic, plan.clients, plan.stalled) = (Traffic::Rooms { rooms: 1, per_client: 1 }, 3, 1);
+    let report = measure(plan);
+    assert_eq!((report.reconciled.missing, report.reconciled.clients), (3, 3), "{report}");
+    assert_eq!((report.reconciled.expected, report.reconciled.stalled_told), (500, 0), "{report}");
+    assert!(report.to_string().contains("0 of 1 were told"), "{report}");
+}
+
+#[test]
+fn what_is_sent_again_and_again_keeps_no_load_from_its_end() {
+    let address = tcp(|mut stream| {
+        support::accept(&mut stream, "")?;
+        let mut other = stream.try_clone()?;
+        let first = support::read_frame(&mut stream)?.echo();
+        // It is read for ever, and answered with the same.
+        std::thread::spawn(move || io::copy(&mut other, &mut io::sink()));
+        loop {
+            stream.write_all(&first)?;
+            sleep(Duration::from_millis(10));
+        }
+    });
+    let report = measure(plan(address));
+    let [missing, duplicate, rest @ ..] = counts(&report);
+    assert!(missing == 249 && duplicate > 0 && rest == [0; 3], "{report}");
+}

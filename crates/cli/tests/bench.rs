@@ -56,7 +56,8 @@ async fn bench(args: &[&str]) -> Ran {
 }
 
 /// Flags of a short closed loop.
-const SHORT: [&str; 5] = ["--connections=4", "--warm-up=0.1", "--duration=0.6", "--size=64", "--in-flight=1"];
+const SHORT: [&str; 6] =
+    ["--connections=4", "--warm-up=0.1", "--duration=0.6", "--size=64", "--in-flight=1", "--no-calibrate"];
 
 #[tokio::test]
 async fn one_run_is_written_in_all_forms() {
@@ -107,7 +108,7 @@ async fn what_cannot_be_written_is_found_out_before_the_run() {
     let none = files.path("none/report");
     for flag in [format!("--json={none}"), format!("--html={none}"), format!("--svg={}", files.path("file/plots"))] {
         // Nobody listens there, which would be the next thing to be wrong.
-        let ran = bench(&["echo", "ws://127.0.0.1:1/", &flag]).await;
+        let ran = bench(&["echo", "ws://127.0.0.1:1/", &flag, "--no-calibrate"]).await;
         assert_eq!(ran.code, Some(1), "{flag}");
         assert!(ran.stderr.starts_with("error: can't "), "{}", ran.stderr);
         assert!(ran.stderr.contains(files.0.to_str().expect("UTF-8")), "{}", ran.stderr);
@@ -160,7 +161,9 @@ async fn steps_are_for_people_and_json_is_one_document() {
 
 /// A run that lasts for hours, and measures by now.
 async fn measuring(args: &[&str], phase: &str) -> Child {
-    let mut child = bowline(&[&["bench"], args, &["--duration=3600"]].concat()).spawn().expect("the binary starts");
+    let mut child = bowline(&[&["bench"], args, &["--duration=3600", "--no-calibrate"]].concat())
+        .spawn()
+        .expect("the binary starts");
     said(&mut lines(child.stderr.take().expect("piped")), phase).await;
     child
 }
@@ -245,7 +248,7 @@ async fn no_report_is_exit_code_1() {
             drop(tokio::io::AsyncWriteExt::write_all(&mut socket, answer).await);
         }
     });
-    let ran = bench(&["echo", &format!("ws://{address}/")]).await;
+    let ran = bench(&["echo", &format!("ws://{address}/"), "--no-calibrate"]).await;
     refusing.abort();
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
     assert!(ran.stderr.contains("403"), "{}", ran.stderr);

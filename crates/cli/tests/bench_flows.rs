@@ -6,7 +6,7 @@ use self::common::run;
 
 /// Runs a scenario, briefly, and gives its JSON. Whether the load generator had a core for itself is the machine's.
 async fn json(args: &[&str]) -> String {
-    let ran = run(&[&["bench", "--json", "--quiet"], args].concat(), b"").await;
+    let ran = run(&[&["bench", "--json", "--quiet"], args, &["--no-calibrate"]].concat(), b"").await;
     assert!(matches!(ran.code, Some(0 | 3)), "{args:?}: {:?} {}", ran.code, ran.stderr);
     ran.stdout
 }
@@ -45,7 +45,7 @@ async fn what_makes_no_sense_is_told() {
         (&["shootout", "http://127.0.0.1:1/"], 1, "ws://"),
         (&["shootout", "ws://127.0.0.1:1/"], 1, "no server listens"),
     ] {
-        let ran = run(&[&["bench"], args].concat(), b"").await;
+        let ran = run(&[&["bench"], args, &["--no-calibrate"]].concat(), b"").await;
         assert_eq!(ran.code, Some(code), "{args:?}: {}", ran.stderr);
         assert!(ran.stderr.contains(part), "{args:?}: {}", ran.stderr);
     }

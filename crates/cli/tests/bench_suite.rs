@@ -10,9 +10,9 @@ use tokio::net::TcpListener;
 
 use self::common::{Ran, Server, bowline, lines, run, said, signal};
 
-/// A short workload, and what it is to say.
+/// A short workload, and what it is to say; without a calibration, which takes longer.
 async fn bench(args: &[&str]) -> Ran {
-    run(&[&["bench", "--quiet"], args].concat(), b"").await
+    run(&[&["bench", "--quiet"], args, &["--no-calibrate"]].concat(), b"").await
 }
 
 /// Flags of the shortest run.
@@ -26,7 +26,7 @@ async fn each_scenario_starts_a_server_where_no_url_is_given() {
         (&["fanout", "--transport=comet,raw"], &["comet", "raw"]),
         (&["fanout", "--in-flight=1"], &["5 subscribers"]),
         (&["rooms", "--rooms=4", "--per-client=2"], &["in 2 of 4 rooms"]),
-        (&["slow", "--stalled=1"], &["5 clients"]),
+        (&["slow", "--stalled=1"], &["5 clients", "clients that stop reading", "told of it, or ended"]),
     ] {
         let ran = bench(&[args, &SHORT].concat()).await;
         assert!(matches!(ran.code, Some(0 | 3)), "{args:?}: {:?} {} {}", ran.code, ran.stdout, ran.stderr);
@@ -53,7 +53,8 @@ async fn a_sweep_has_a_cell_for_each_place() {
 
 #[tokio::test]
 async fn compare_has_all_transports_and_a_calibration() {
-    let ran = bench(&["compare", "--duration=0.5", "--warm-up=0.1", "-c=5", "--poll-interval=100ms", "--json"]).await;
+    let args = ["bench", "compare", "--duration=0.5", "--warm-up=0.1", "-c=5", "--poll-interval=100ms", "--json", "-q"];
+    let ran = run(&args, b"").await;
     assert!(matches!(ran.code, Some(0 | 3)), "{}{}", ran.stdout, ran.stderr);
     for transport in ["raw", "websocket", "comet", "long-polling", "polling"] {
         assert!(ran.stdout.contains(&format!("\"name\":\"{transport}\"")), "{transport}: {}", ran.stdout);
@@ -76,7 +77,7 @@ async fn a_bare_websocket_is_anybodys() {
 
 #[tokio::test]
 async fn a_break_ends_with_the_report_so_far_and_leaves_no_server() {
-    let args = ["bench", "echo", "--duration=60", "--warm-up=0", "--clients=5", "--rate=50", "--json"];
+    let args = [&LONG[..], &["--json"]].concat();
     let mut child = bowline(&args).spawn().expect("the binary starts");
     let mut stderr = lines(child.stderr.take().expect("piped"));
     said(&mut stderr, "measuring").await;
@@ -88,6 +89,46 @@ async fn a_break_ends_with_the_report_so_far_and_leaves_no_server() {
     assert!(stdout.contains("\"interrupted\":true"), "{stdout}");
     assert!(!is_alive(server));
 }
+
+#[tokio::test]
+async fn a_server_ends_with_who_started_it() {
+    for with in [Signal::KILL, Signal::HUP] {
+        let mut child = bowline(&LONG).spawn().expect("the binary starts");
+        said(&mut lines(child.stderr.take().expect("piped")), "measuring").await;
+        let server = server_of(child.id().expect("it runs"));
+        signal(&child, with);
+        common::soon(child.wait()).await.expect("it ran");
+        common::soon(async {
+            while is_alive(server) {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_measured_before_an_error_is_written() {
+    // It has no sessions.
+    let server = Server::start("echo", &[]).await;
+    let url = format!("http://{}/", server.address);
+    let mut written = Vec::new();
+    for seed in 1..=6 {
+        let seed = format!("--seed={seed}");
+        let flags = ["echo", &url, "--transport=raw,websocket", "--rate=50", "--json", &seed];
+        let ran = bench(&[&flags, &SHORT[..]].concat()).await;
+        assert_eq!(ran.code, Some(1), "{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.starts_with("error: websocket: "), "{}", ran.stderr);
+        assert!(ran.stdout.is_empty() || ran.stdout.contains("\"name\":\"raw\""), "{}", ran.stdout);
+        written.push(!ran.stdout.is_empty());
+    }
+    // Where the bare WebSockets' turn came first.
+    assert!(written.contains(&true) && written.contains(&false), "{written:?}");
+}
+
+/// A run that is ended early.
+const LONG: [&str; 8] =
+    ["bench", "echo", "--duration=60", "--warm-up=0", "--clients=5", "--rate=50", "--no-calibrate", "--no-pin"];
 
 /// The process that one has started.
 fn server_of(pid: u32) -> u32 {
@@ -120,14 +161,33 @@ async fn wrong_flags_are_exit_code_2_and_say_what_is_wrong() {
         (&["slow", "--stalled=200%"], &["--stalled", "as in 1%"]),
         (&["echo", "https://127.0.0.1:1"], &["TLS is not measured"]),
         (&["echo", "127.0.0.1:1"], &["ws://"]),
-        (&["doctor", "ftp://127.0.0.1:1"], &["ws://"]),
+        (&["echo", "--raw", "--session"], &["--raw", "--session"]),
+        (&["echo", "--poll-interval=1s"], &["--poll-interval", "polling"]),
+        (&["rooms", "--poll-wait=1s", "--transport=polling"], &["--poll-wait", "long-polling"]),
     ] {
         let ran = bench(args).await;
-        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{args:?}: {}", ran.stderr);
-        let line = ran.stderr.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
-        for part in parts {
-            assert!(line.contains(part), "{args:?}: {part:?} in {}", ran.stderr);
-        }
+        told(&ran, args, parts);
+    }
+    for (args, parts) in [
+        (&["doctor", "ftp://127.0.0.1:1"][..], &["ws://"][..]),
+        (&["doctor", "--html=a.html"], &["doctor", "--html"]),
+        (&["doctor", "--json=a.json"], &["--json=FILE"]),
+        (&["doctor", "--csv"], &["--csv"]),
+        (&["diff", "a.json", "b.json", "--json"], &["diff", "--json"]),
+        (&["diff", "a.json", "b.json", "--hlog=a.hlog"], &["--hlog"]),
+        (&["diff", "a.json", "b.json", "--svg=plots"], &["--svg"]),
+    ] {
+        let ran = run(&[&["bench", "--quiet"], args].concat(), b"").await;
+        told(&ran, args, parts);
+    }
+}
+
+/// That it says at once what is wrong with its flags.
+fn told(ran: &Ran, args: &[&str], parts: &[&str]) {
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{args:?}: {}", ran.stderr);
+    let line = ran.stderr.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    for part in parts {
+        assert!(line.contains(part), "{args:?}: {part:?} in {}", ran.stderr);
     }
 }
 

@@ -22,6 +22,20 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use self::common::{Directory, Server, assert_echo, bowline, closed, get, signal, soon};
 
 #[tokio::test]
+async fn the_end_of_its_input_is_a_sigterm_where_that_is_asked_for() {
+    let mut server = Server::start("serve", &["--until-stdin-ends", "--drain-window", "0s"]).await;
+    let mut client = server.client_at("/rooms/a").await;
+    drop(server.child.stdin.take());
+    assert_eq!(closed(&mut client).await.map(|frame| u16::from(frame.code)), Some(1012));
+    server.said("drained").await;
+    assert_eq!(server.ended().await.code(), Some(0));
+    // Else it is nothing to it.
+    let mut server = Server::start("serve", &[]).await;
+    drop(server.child.stdin.take());
+    assert_echo(&mut server.client_at("/rooms/a").await, Message::text("still here")).await;
+}
+
+#[tokio::test]
 async fn sigterm_drains_with_1012_and_each_clients_own_delay() {
     let args = ["--drain-window", "200ms", "--drain-reconnect-within", "1h", "--room-history", "10"];
     let mut server = Server::start("serve", &args).await;

@@ -1,4 +1,4 @@
-//! A TCP echo in a thread: what any server's rate is below.
+//! A TCP echo in a thread: what any server's rate is below, with one message in flight on each connection.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};

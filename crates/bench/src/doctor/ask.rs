@@ -49,12 +49,12 @@ impl Answer {
 }
 
 /// What is waited for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) enum Until {
     /// The head.
     Head,
-    /// Bytes in the body.
-    Body(&'static str),
+    /// What this finds in the body.
+    Body(fn(&Answer) -> bool),
     /// The end of the answer: the request is to have `Connection: close`.
     End,
 }
@@ -95,8 +95,8 @@ fn read(socket: &mut TcpStream, bytes: &mut Vec<u8>, timeout: Duration) -> io::R
 fn is_enough(answer: &Answer, until: Until) -> bool {
     match until {
         Until::Head => answer.status != 0,
-        // Another status than was hoped for has no such bytes.
-        Until::Body(part) => answer.has(part) || !matches!(answer.status, 0 | 101 | 200),
+        // An answer with another status than was hoped for has no such thing.
+        Until::Body(is_there) => is_there(answer) || !matches!(answer.status, 0 | 101 | 200),
         Until::End => false,
     }
 }

@@ -6,11 +6,11 @@ use rustix::process::{Resource, getrlimit};
 
 use super::Finding;
 use crate::Environment;
-use crate::calibrate;
 use crate::process::kibibytes;
+use crate::{calibrate, dial};
 
 /// Descriptors that one load process is to have: 19,000 connections and what else it needs.
-const DESCRIPTORS: u64 = 19_032;
+const DESCRIPTORS: u64 = dial::descriptors(19_000);
 /// Ports that it is to have from one address: 10,000 are used before the next source address is.
 const PORTS: u64 = 10_000;
 /// Connections that are to fit into a listener's queue.

@@ -18,6 +18,8 @@ const WAIT: Duration = Duration::from_secs(1);
 /// The event that a session begins with.
 const OPEN: &str = "event: open";
 const CLOSE: &str = "Connection: close\r\n";
+/// How an answer is described that says that there is nothing at an address.
+const NOT_FOUND: &str = "status 404";
 
 /// The server, and how to speak to it.
 struct Server {
@@ -35,15 +37,12 @@ pub(super) fn examine(target: &Target) -> Result<Vec<Finding>, Error> {
     let session = target.below(Protocol::Http, "session");
     let server = Server { address, mount: target.clone(), session };
     let websocket = server.websocket()?;
+    let sessions =
+        vec![server.session_websocket()?, server.comet()?, server.long_polling()?, server.polling()?, server.post()?];
     // A server that is somebody else's has no sessions, and is right not to.
-    Ok(vec![
-        websocket,
-        server.session_websocket()?,
-        server.comet()?,
-        server.long_polling()?,
-        server.polling()?,
-        server.post()?,
-    ])
+    let has_none = websocket.is_well() && sessions.iter().all(|finding| finding.found.starts_with(NOT_FOUND));
+    let sessions = if has_none { vec![Finding::new("sessions", "none here: bare WebSockets only")] } else { sessions };
+    Ok([vec![websocket], sessions].concat())
 }
 
 impl Server {
@@ -63,8 +62,9 @@ impl Server {
 
     fn upgrade(&self, target: &Target, session: bool) -> Result<Finding, Error> {
         let handshake = Handshake::with(target, None, session);
-        let until = if session { Until::Body(OPEN) } else { Until::Head };
+        let until = if session { Until::Body(has_secret) } else { Until::Head };
         let answer = ask(self.address, &handshake.request, until, TIMEOUT)?;
+        self.end(&answer)?;
         let name = if session { "websocket" } else { "raw websocket" };
         let head = handshake_head(&answer);
         let verified = handshake.answer(&head);
@@ -80,7 +80,7 @@ impl Server {
 
     fn comet(&self) -> Result<Finding, Error> {
         let accept = "Accept: text/event-stream\r\n";
-        let answer = ask(self.address, &self.get("", "new", accept), Until::Body(OPEN), FIRST_EVENT)?;
+        let answer = ask(self.address, &self.get("", "new", accept), Until::Body(has_secret), FIRST_EVENT)?;
         self.end(&answer)?;
         let is_open = answer.status == 200 && answer.has(OPEN);
         let found = match is_open {
@@ -191,6 +191,11 @@ fn secret(answer: &Answer) -> Option<String> {
     let (_, rest) = text.split_once(OPEN)?;
     let (_, rest) = rest.split_once("\"session\":\"")?;
     rest.split_once('"').map(|(secret, _)| secret.to_owned())
+}
+
+/// Whether the first event has come far enough to end the session that it opened.
+fn has_secret(answer: &Answer) -> bool {
+    secret(answer).is_some()
 }
 
 fn refused(name: &'static str, answer: &Answer) -> Finding {

@@ -36,7 +36,7 @@ pub enum Worse {
 }
 
 /// All figures, in the order in which they are shown.
-pub const FIGURES: [Figure; 52] = {
+pub const FIGURES: [Figure; 54] = {
     use Worse::{Less, More, Neither};
     const fn figure(name: &'static str, unit: &'static str, title: &'static str, worse: Worse) -> Figure {
         Figure { name, unit, title, worse }
@@ -86,6 +86,8 @@ pub const FIGURES: [Figure; 52] = {
         figure("memory_drift", "KiB", "memory drift", More),
         figure("sustained", "", "clients sustained", Less),
         figure("clients", "", "clients", Neither),
+        figure("stalled", "", "clients that stop reading", Neither),
+        figure("stalled_told", "", "  told of it, or ended", Less),
         figure("refused", "", "connections refused", More),
         figure("pings", "", "pings answered", Neither),
         figure("missing", "", "missing", More),

@@ -99,6 +99,10 @@ impl Figures {
         }
         let sockets = report.sockets.map(|sockets| sockets.receive + sockets.send + sockets.forward);
         self.set_some("sockets", sockets.map(|bytes| float(bytes) / 1024.0));
+        if report.plan.stalled > 0 {
+            self.set("stalled", float(report.plan.stalled as u64));
+            self.set("stalled_told", float(report.reconciled.stalled_told));
+        }
         self.reconciled(&report.reconciled);
     }
 

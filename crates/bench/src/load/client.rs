@@ -87,6 +87,10 @@ impl Client {
             let now = clock.now();
             let bytes = buffer.get(..count).unwrap_or_default();
             self.wire.receive(side, bytes, now.instant, &mut |came| take(now, came)).map_err(Loss::Wire)?;
+            if !self.wire.is_connected(side) {
+                self.links[side as usize] = Link::default();
+                return Ok(false);
+            }
             // A read that doesn't fill the buffer took all there was.
             if count < buffer.len() && !to_end {
                 return Ok(false);

@@ -27,7 +27,8 @@ pub(crate) fn run(plan: &LoadPlan, mut tell: impl FnMut(&Event) -> ControlFlow<(
     // What can't be scheduled is better known before anything is opened.
     Schedule::new(plan, 0)?;
     let slices = Slice::split(plan, workers::count(plan)?);
-    let server = Server::new(plan.server_pid, plan.target.resolve()?)?;
+    let address = plan.server_address.map_or_else(|| plan.target.resolve(), Ok)?;
+    let server = Server::new(plan.server_pid, address)?;
     let (said, words) = channel();
     let one = slices.len() == 1;
     let parts = slices.into_iter().enumerate().map(|(index, slice)| {
@@ -43,7 +44,8 @@ pub(crate) fn run(plan: &LoadPlan, mut tell: impl FnMut(&Event) -> ControlFlow<(
         tell: &mut tell,
         server,
         marks: VecDeque::new(),
-        stretches: Vec::new(),
+        stretches: VecDeque::new(),
+        over_time: Vec::new(),
         is_broken_off: false,
     };
     let began = Instant::now();
@@ -62,7 +64,10 @@ struct Conductor<'a> {
     server: Server,
     /// When to look at the server next: when measuring begins, at the end of each stretch.
     marks: VecDeque<u64>,
-    stretches: Vec<Stretched>,
+    /// Those that not all parts have told of.
+    stretches: VecDeque<Stretched>,
+    /// Those that are over.
+    over_time: Vec<Stretch>,
     is_broken_off: bool,
 }
 
@@ -141,16 +146,19 @@ impl Conductor<'_> {
             Ok(Word::Published(count)) => self.give(Order::Published(count)),
             Ok(Word::Done(report)) => standing.report = Some(*report),
             Ok(Word::Stretch(stretched)) => {
-                let number = standing.stretches;
+                let ahead = standing.stretches.saturating_sub(self.over_time.len());
                 standing.stretches += 1;
-                match self.stretches.get_mut(number) {
+                match self.stretches.get_mut(ahead) {
                     Some(stretch) => stretch.add(&stretched),
-                    None => self.stretches.push(stretched),
+                    None => self.stretches.push_back(stretched),
                 }
+                let told = self.standings.iter().map(|standing| standing.stretches).min().unwrap_or_default();
+                self.fold(told);
             }
             Ok(Word::Progress(progress)) => {
                 standing.progress = Some(progress);
-                if index == 0 {
+                // One of them says that it is time to: the first that still goes on.
+                if self.standings.iter().position(|standing| standing.report.is_none()) == Some(index) {
                     self.tell()?;
                 }
             }
@@ -172,8 +180,20 @@ impl Conductor<'_> {
         Ok(())
     }
 
-    fn report(self, plan: &LoadPlan, opening_seconds: f64) -> LoadReport {
-        let mut over_time = over_time(&self.stretches);
+    /// The first so many stretches are over: of their times only what is reported is kept.
+    fn fold(&mut self, count: usize) {
+        while self.over_time.len() < count
+            && let Some(stretch) = self.stretches.pop_front()
+        {
+            let began = self.over_time.last().map_or(0.0, |last| last.at);
+            self.over_time.push(stretch.describe(began));
+        }
+    }
+
+    fn report(mut self, plan: &LoadPlan, opening_seconds: f64) -> LoadReport {
+        // A part that ended early has told of fewer.
+        self.fold(usize::MAX);
+        let mut over_time = std::mem::take(&mut self.over_time);
         self.server.describe(&mut over_time);
         let mut report = LoadReport {
             schema: SCHEMA_VERSION,
@@ -236,25 +256,20 @@ impl Stretched {
         self.deliveries += other.deliveries;
         self.times.add(&other.times);
     }
-}
 
-fn over_time(stretches: &[Stretched]) -> Vec<Stretch> {
-    let ends = stretches.iter().scan(0.0, |at, stretch| {
-        *at += stretch.seconds;
-        Some(*at)
-    });
-    let described = stretches.iter().zip(ends).map(|(stretch, at)| Stretch {
-        at,
-        seconds: stretch.seconds,
-        sent: stretch.sent,
-        deliveries: stretch.deliveries,
-        p50: stretch.times.at(0.5),
-        p99: stretch.times.at(0.99),
-        max: stretch.times.max(),
-        resident: None,
-        server_share: None,
-    });
-    described.collect()
+    fn describe(&self, began: f64) -> Stretch {
+        Stretch {
+            at: began + self.seconds,
+            seconds: self.seconds,
+            sent: self.sent,
+            deliveries: self.deliveries,
+            p50: self.times.at(0.5),
+            p99: self.times.at(0.99),
+            max: self.times.max(),
+            resident: None,
+            server_share: None,
+        }
+    }
 }
 
 /// How two parts stand: latency is that of the slower.
@@ -268,5 +283,92 @@ fn together(one: Progress, other: Progress) -> Progress {
         p99: one.p99.max(other.p99),
         faults: one.faults + other.faults,
         ..one
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conducted(check: impl FnOnce(&mut Conductor<'_>, &dyn Fn() -> usize)) {
+        let told = std::cell::Cell::new(0);
+        let mut tell = |_: &Event| {
+            told.set(told.get() + 1);
+            ControlFlow::Continue(())
+        };
+        let mut conductor = Conductor {
+            parts: Vec::new(),
+            words: channel().1,
+            tell: &mut tell,
+            standings: vec![Standing::default(), Standing::default()],
+            server: Server::new(None, ([127, 0, 0, 1], 1).into()).unwrap(),
+            marks: VecDeque::new(),
+            stretches: VecDeque::new(),
+            over_time: Vec::new(),
+            is_broken_off: false,
+        };
+        check(&mut conductor, &|| told.get());
+    }
+
+    fn progress() -> Word {
+        let phase = crate::Phase::Steady;
+        Word::Progress(Progress {
+            phase,
+            seconds: 1.0,
+            of: 2.0,
+            clients: 1,
+            sent: 1,
+            deliveries: 1,
+            rate: 1.0,
+            p50: 1.0,
+            p99: 1.0,
+            faults: 0,
+        })
+    }
+
+    fn done() -> Word {
+        Word::Done(Box::new(PartReport {
+            seconds: 1.0,
+            sent: 1,
+            deliveries: 1,
+            latency: Distribution::default(),
+            uncorrected: Distribution::default(),
+            lag: Distribution::default(),
+            counts: Counts::default(),
+            counts_in_all: Counts::default(),
+            client: ClientUse { cpu_seconds: 0.0, share: 0.0 },
+            reconciled: Reconciled::default(),
+            is_behind: false,
+        }))
+    }
+
+    #[test]
+    fn progress_is_told_as_long_as_any_part_goes_on() {
+        conducted(|conductor, told| {
+            for (part, word, times) in
+                [(0, progress(), 1), (1, progress(), 1), (0, progress(), 2), (0, done(), 2), (1, progress(), 3)]
+            {
+                conductor.hear(part, Ok(word)).unwrap();
+                assert_eq!(told(), times, "{part}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_stretch_is_folded_once_all_parts_have_told_of_it() {
+        conducted(|conductor, _| {
+            let stretch = |milliseconds: u64| {
+                let mut times = Distribution::default();
+                times.record(milliseconds * 1_000_000);
+                Ok(Word::Stretch(Stretched { seconds: 1.0, sent: 1, deliveries: 1, times }))
+            };
+            for (part, kept, folded) in [(0, 1, 0), (0, 2, 0), (1, 1, 1), (1, 0, 2), (1, 1, 2), (0, 0, 3)] {
+                conductor.hear(part, stretch(10 + part as u64)).unwrap();
+                assert_eq!((conductor.stretches.len(), conductor.over_time.len()), (kept, folded));
+            }
+            let last = conductor.over_time[2];
+            assert_eq!((last.at, last.sent, last.deliveries), (3.0, 2, 2));
+            assert!((10.9..11.1).contains(&last.max), "{last:?}");
+        });
     }
 }

@@ -91,6 +91,11 @@ impl Crowd {
         self.clients.get(index).is_none_or(|client| client.is_lost)
     }
 
+    /// How the server has put a client off that waits to ask again, if any.
+    pub(super) fn put_off(&self) -> Option<&str> {
+        self.clients.iter().filter(|client| !client.is_lost).find_map(|client| client.wire.put_off())
+    }
+
     /// Lets a client say something once it [goes on](Self::go_on).
     pub(super) fn say(&mut self, index: usize, what: Say<'_>) {
         if let Some(client) = self.clients.get_mut(index) {
@@ -102,16 +107,22 @@ impl Crowd {
     pub(super) fn go_on(&mut self, index: usize) -> Result<(), Error> {
         let Some(client) = self.clients.get_mut(index).filter(|client| !client.is_lost) else { return Ok(()) };
         for side in SIDES {
-            if client.wants(side) {
-                let mut socket = self.dialer.dial()?;
-                let interest = Interest::READABLE | Interest::WRITABLE;
-                let registry = self.poll.registry();
-                registry.register(&mut socket, token(index, side), interest).map_err(Error::io("watch a socket"))?;
-                client.connect(side, socket, self.clock.now());
-            }
-            if let Err(loss) = client.write(side, &self.clock) {
-                self.lose(index, loss);
-                return Ok(());
+            loop {
+                if client.wants(side) {
+                    let mut socket = self.dialer.dial()?;
+                    let (to, interest) = (token(index, side), Interest::READABLE | Interest::WRITABLE);
+                    self.poll.registry().register(&mut socket, to, interest).map_err(Error::io("watch a socket"))?;
+                    client.connect(side, socket, self.clock.now());
+                }
+                if let Err(loss) = client.write(side, &self.clock) {
+                    self.lose(index, loss);
+                    return Ok(());
+                }
+                // Writing may find that a connection is at its end which has idled: another takes its place. A new one that is at its
+                // end loses the client, so that there are two at the most.
+                if !client.wants(side) {
+                    break;
+                }
             }
         }
         if let Some(due) = client.wire.due() {
@@ -247,4 +258,139 @@ fn token(index: usize, side: Side) -> Token {
 
 fn is_end(event: &Event) -> bool {
     event.is_read_closed() || event.is_error()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Instant;
+
+    use super::*;
+
+    /// A second.
+    const LONG: u64 = 1_000_000_000;
+
+    /// A wire of one side, which begins with a word on each connection and takes another where that ends. What the server says ends it
+    /// as well.
+    #[derive(Default)]
+    struct Word {
+        is_connected: bool,
+        output: Vec<u8>,
+        /// What the server may say without an end to it.
+        welcome: u8,
+    }
+
+    impl Wire for Word {
+        fn wants(&self, side: Side) -> bool {
+            side == Side::Down && !self.is_connected
+        }
+        fn connected(&mut self, _: Side, _: Instant) {
+            self.is_connected = true;
+            self.output = b"word".into();
+        }
+        fn is_connected(&self, _: Side) -> bool {
+            self.is_connected
+        }
+        fn ended(&mut self, _: Side, _: Instant) -> Result<(), String> {
+            self.is_connected = false;
+            Ok(())
+        }
+        fn say(&mut self, what: Say<'_>) {
+            if let Say::Message(text) = what {
+                self.output.extend_from_slice(text.as_bytes());
+            }
+        }
+        fn backlog(&self) -> usize {
+            self.output.len()
+        }
+        fn output(&self, side: Side) -> &[u8] {
+            if side == Side::Down { &self.output } else { &[] }
+        }
+        fn wrote(&mut self, _: Side, count: usize) {
+            self.output.drain(..count);
+        }
+        fn receive(&mut self, _: Side, bytes: &[u8], _: Instant, _: &mut dyn FnMut(Came<'_>)) -> Result<(), String> {
+            self.is_connected = bytes == [self.welcome];
+            Ok(())
+        }
+        fn due(&self) -> Option<Instant> {
+            None
+        }
+        fn attend(&mut self, _: Instant) {}
+        fn counts(&self) -> Counts {
+            Counts::default()
+        }
+    }
+
+    /// A crowd of one, and its server.
+    struct One {
+        crowd: Crowd,
+        events: Events,
+        listener: TcpListener,
+        /// Turns that are left.
+        left: usize,
+    }
+
+    impl One {
+        fn new() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.set_nonblocking(true).unwrap();
+            let target = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+            let mut crowd = Crowd::new(poller().unwrap().0, Dialer::new(&target).unwrap()).unwrap();
+            crowd.add(Box::new(Word { welcome: b'w', ..Word::default() })).unwrap();
+            Self { crowd, events: Events::with_capacity(EVENTS), listener, left: 30 }
+        }
+
+        /// The server's end of the next connection, on which a word has come.
+        fn accept(&mut self) -> TcpStream {
+            let stream = loop {
+                match self.listener.accept() {
+                    Ok((stream, _)) => break stream,
+                    Err(_) => self.turn(),
+                }
+            };
+            stream.set_nonblocking(true).unwrap();
+            while !matches!(stream.peek(&mut [0; 4]), Ok(4)) {
+                self.turn();
+            }
+            stream.set_nonblocking(false).unwrap();
+            (&stream).read_exact(&mut [0; 4]).unwrap();
+            stream
+        }
+
+        fn turn(&mut self) {
+            self.left = self.left.checked_sub(1).expect("it should have happened by now");
+            let until = self.crowd.clock.now().nanoseconds + LONG;
+            self.crowd.turn(until, &mut self.events, &mut |_, _, _| {}).unwrap();
+            assert!(self.crowd.next_lost().is_none());
+        }
+    }
+
+    #[test]
+    fn what_a_connection_that_was_reset_was_to_carry_goes_by_another() {
+        let mut one = One::new();
+        let mut first = one.accept();
+        first.write_all(b"w").unwrap();
+        one.turn();
+        one.crowd.say(0, Say::Message("unread"));
+        one.crowd.go_on(0).unwrap();
+        first.read_exact(&mut [0]).unwrap();
+        // What is not read is why it is reset.
+        drop(first);
+        one.crowd.say(0, Say::Message("more"));
+        one.crowd.go_on(0).unwrap();
+        one.accept();
+    }
+
+    #[test]
+    fn a_connection_of_no_more_use_is_hung_up_at_once() {
+        let mut one = One::new();
+        let mut first = one.accept();
+        // The server says so, and does nothing about it itself.
+        first.write_all(b"x").unwrap();
+        let second = one.accept();
+        assert_eq!(first.read(&mut [0]).unwrap(), 0);
+        drop(second);
+    }
 }

@@ -102,8 +102,9 @@ impl Listeners {
             Came::Gap(count) => {
                 self.heard_at = now.nanoseconds;
                 let member = &mut self.members[index];
-                member.told += count;
-                self.settled += if member.is_stalled { 0 } else { *count };
+                // The server may say any number.
+                member.told = member.told.saturating_add(*count);
+                self.settled = self.settled.saturating_add(if member.is_stalled { 0 } else { *count });
             }
         }
     }
@@ -138,12 +139,15 @@ impl Listeners {
             let whose = header.source;
             return self.find(index, |found| &mut found.wrong, || format!("a message of {whose} came to another"));
         };
-        self.heard_at = now;
         let kind = page.enter(header.number);
-        // What a stalled client reads at the end is as late as it was stalled: not the others' doing.
-        if kind != Kind::Again && !member.is_stalled {
-            self.settled += 1;
-            self.measure.hear(&header, now);
+        // A server that sends the same for ever is not waited for.
+        if kind != Kind::Again {
+            self.heard_at = now;
+            // What a stalled client reads at the end is as late as it was stalled: not the others' doing.
+            if !member.is_stalled {
+                self.settled = self.settled.saturating_add(1);
+                self.measure.hear(&header, now);
+            }
         }
         let number = header.number;
         match kind {
@@ -190,20 +194,21 @@ impl Listeners {
     /// How many deliveries are owed to those that still can get them, and take no gap for a loss; with those that others had.
     pub(super) fn owed(&self, sent: &dyn Fn(u32) -> u64) -> u64 {
         let reachable = self.members.iter().filter(|member| !member.is_stalled);
-        reachable.map(|member| if member.is_lost { member.settled(sent) } else { member.owed(sent) }).sum()
+        let owed = reachable.map(|member| if member.is_lost { member.settled(sent) } else { member.owed(sent) });
+        owed.fold(0, u64::saturating_add)
     }
 
     /// Judges all.
     pub(super) fn reconcile(&self, sent: &dyn Fn(u32) -> u64) -> Reconciled {
         let mut result = self.found.clone();
         for member in &self.members {
-            if member.is_stalled {
-                result.stalled_told += u64::from(member.told > 0 || member.is_lost);
+            let absent = member.absent(sent);
+            if member.is_stalled && (member.told > 0 || member.is_lost) {
+                result.stalled_told += 1;
                 continue;
             }
-            let absent = member.absent(sent);
             let told = member.told.min(absent);
-            result.expected += member.owed(sent);
+            result.expected += if member.is_stalled { 0 } else { member.owed(sent) };
             result.told += told;
             result.missing += absent - told;
             result.clients += u64::from(member.is_faulty || absent > told);
@@ -236,7 +241,7 @@ impl Member {
 
     /// What came or was told of.
     fn settled(&self, sent: &dyn Fn(u32) -> u64) -> u64 {
-        self.owed(sent).saturating_sub(self.absent(sent)) + self.told
+        self.owed(sent).saturating_sub(self.absent(sent)).saturating_add(self.told)
     }
 
     /// Whether it has all, or knows that it hasn't.
@@ -325,6 +330,7 @@ mod tests {
         heard.get(3, &ALL);
         heard.came(3, &Came::Message(b"something else"));
         heard.get(3, &[2_000]);
+        heard.get(4, &ALL);
         let found = heard.reconcile();
         assert_eq!([found.duplicate, found.reordered, found.missing, found.wrong], [1, 1, 1, 2], "{found}");
         assert_eq!((found.clients, found.first.as_deref()), (3, Some("message 1 came again")));
@@ -337,9 +343,48 @@ mod tests {
         heard.came(1, &Came::Gap(2));
         heard.get(2, &ALL);
         heard.came(2, &Came::Gap(2));
-        heard.get(3, &ALL);
+        [3, 4].iter().for_each(|&index| heard.get(index, &ALL));
         let found = heard.reconcile();
         assert_eq!((found.told, found.missing, found.clients), (2, 1, 1), "{found}");
+    }
+
+    #[test]
+    fn a_stalled_one_that_misses_something_and_is_told_nothing_is_a_loss() {
+        let mut heard = Heard::new();
+        [1, 2, 3].iter().for_each(|&index| heard.get(index, &ALL));
+        heard.get(4, &[0, 1]);
+        let found = heard.reconcile();
+        assert_eq!((found.missing, found.clients, found.stalled_told), (4, 1, 0), "{found}");
+        assert_eq!((found.expected, found.is_faulty()), (18, true));
+        // It need not be told of what it has.
+        heard.get(4, &[2, 3, 4, 5]);
+        let found = heard.reconcile();
+        assert_eq!((found.missing, found.clients, found.stalled_told), (0, 0, 0), "{found}");
+    }
+
+    #[test]
+    fn a_gap_of_any_length_can_be_told() {
+        let mut heard = Heard::new();
+        for index in [1, 1, 4, 4] {
+            heard.came(index, &Came::Gap(u64::MAX));
+        }
+        let found = heard.reconcile();
+        assert_eq!((found.told, found.stalled_told, found.missing), (6, 1, 12), "{found}");
+        heard.listeners.open = 4;
+        heard.listeners.lose(1, "it broke".into());
+        assert_eq!(heard.listeners.owed(&|_| 3), u64::MAX);
+    }
+
+    #[test]
+    fn what_comes_again_and_again_is_not_waited_for() {
+        let mut heard = Heard::new();
+        heard.get(1, &[0]);
+        let heard_at = std::mem::replace(&mut heard.listeners.heard_at, 0);
+        assert_eq!(heard_at, 100 * MS);
+        heard.get(1, &[0, 0]);
+        assert_eq!((heard.listeners.heard_at, heard.reconcile().duplicate), (0, 2));
+        heard.get(1, &[2]);
+        assert_eq!(heard.listeners.heard_at, heard_at);
     }
 
     #[test]

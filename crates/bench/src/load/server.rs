@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::process::{Meter, Sample, float, resident};
+use crate::process::{Meter, Sample, float, resident, resident_at_a_glance};
 use crate::{Error, ServerUse, SocketMemory, Stretch};
 
 #[cfg(target_os = "linux")]
@@ -16,6 +16,7 @@ fn memory(_: SocketAddr) -> Option<SocketMemory> {
 
 /// Looks at the server, if its process is known.
 pub(super) struct Server {
+    /// Its own, whatever is in front of it.
     address: SocketAddr,
     pid: Option<u32>,
     meter: Meter,
@@ -38,28 +39,29 @@ impl Server {
 
     /// Measuring begins, or a stretch ends.
     pub(super) fn look(&mut self) -> Result<(), Error> {
-        if self.pid.is_none() {
-            return Ok(());
-        }
+        let Some(pid) = self.pid else { return Ok(()) };
         let now = self.meter.sample()?;
-        if let Some((began, last)) = self.began.take() {
-            if let Some(server) = self.meter.usage(&last, 0)?.server {
-                self.stretches.push((server.resident, server.share));
+        match &mut self.began {
+            None => self.began = Some((now.clone(), now)),
+            Some((_, last)) => {
+                let resident = resident_at_a_glance(pid).map_err(|source| Error::Server { pid, source })?;
+                self.stretches.extend(now.server_share_since(last).map(|share| (resident, share)));
+                *last = now;
             }
-            self.began = Some((began, now));
-        } else {
-            self.began = Some((now.clone(), now));
         }
         Ok(())
     }
 
     /// Measuring ends, and a stretch with it.
     pub(super) fn end(&mut self) -> Result<(), Error> {
-        self.sockets = memory(self.address);
-        if let Some((began, _)) = &self.began {
-            self.end = self.meter.usage(began, 0)?.server;
+        if self.began.is_some() {
             self.look()?;
         }
+        if let Some((began, last)) = &self.began {
+            self.end = self.meter.usage_until(last, began, 0)?.server;
+        }
+        // Last: to list all sockets takes the machine a while.
+        self.sockets = memory(self.address);
         Ok(())
     }
 

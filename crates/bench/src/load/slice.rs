@@ -39,7 +39,7 @@ impl Slice {
                 clients: share(index + 1) - share(index),
                 publishes: index == 0 && plan.traffic != Traffic::Echo,
                 // An address more is for connections that are made anew.
-                skipped_sources: index * (sockets(plan, plan.clients.div_ceil(processes)) / PER_SOURCE + 2),
+                skipped_sources: index * (sockets(plan, plan.clients.div_ceil(processes), true) / PER_SOURCE + 2),
                 run: run.clone(),
             })
             .collect()
@@ -47,7 +47,7 @@ impl Slice {
 
     /// Descriptors that its sockets take.
     pub(super) fn sockets(&self) -> usize {
-        sockets(&self.plan, self.clients)
+        sockets(&self.plan, self.clients, self.publishes)
     }
 
     /// Clients begun in a second.
@@ -101,9 +101,14 @@ impl Slice {
     }
 }
 
-/// Descriptors of so many clients' sockets: over HTTP a client has two connections at a time.
-pub(super) fn sockets(plan: &LoadPlan, clients: usize) -> usize {
-    clients * if plan.transport.is_http() { 2 } else { 1 } + 1
+/// Descriptors of so many clients' sockets, and of the publisher's where it `publishes`: over HTTP a client has two connections at a
+/// time; among bare WebSockets the publisher may need one in each room.
+pub(super) fn sockets(plan: &LoadPlan, clients: usize, publishes: bool) -> usize {
+    let publisher = match (plan.traffic, plan.transport) {
+        (Traffic::Rooms { rooms, .. }, Transport::Raw) if publishes => 1 + rooms,
+        _ => 1,
+    };
+    clients * if plan.transport.is_http() { 2 } else { 1 } + publisher
 }
 
 #[cfg(test)]
@@ -139,6 +144,19 @@ mod tests {
         let parts = Slice::split(&plan(25_000, 1, 1), 2);
         // 12,501 sockets are two addresses, and a third for those that are made anew.
         assert_eq!(parts.iter().map(|part| part.skipped_sources).collect::<Vec<_>>(), [0, 3]);
+    }
+
+    #[test]
+    fn a_publisher_among_bare_websockets_has_one_in_each_room() {
+        let mut plan = plan(10, 300, 1);
+        let needed = |plan: &LoadPlan| Slice::split(plan, 2).iter().map(Slice::sockets).collect::<Vec<_>>();
+        assert_eq!(needed(&plan), [6, 6]);
+        plan.transport = Transport::Raw;
+        assert_eq!(needed(&plan), [306, 6]);
+        plan.transport = Transport::Comet;
+        assert_eq!(needed(&plan), [11, 11]);
+        (plan.transport, plan.traffic) = (Transport::Raw, Traffic::Echo);
+        assert_eq!(needed(&plan), [6, 6]);
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub(super) fn count(plan: &LoadPlan) -> Result<usize, Error> {
     if plan.processes > 0 {
         return Ok(plan.processes.min(plan.clients));
     }
-    let Err(short) = dial::reserve(sockets(plan, plan.clients)) else { return Ok(1) };
-    let fits = |&processes: &usize| dial::reserve(sockets(plan, plan.clients.div_ceil(processes))).is_ok();
+    let Err(short) = dial::reserve(sockets(plan, plan.clients, true)) else { return Ok(1) };
+    let fits = |&processes: &usize| dial::reserve(sockets(plan, plan.clients.div_ceil(processes), true)).is_ok();
     (2..=MAX_PROCESSES).find(fits).ok_or(short)
 }
 

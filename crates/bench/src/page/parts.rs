@@ -141,7 +141,7 @@ fn calibrated(calibration: &Calibration) -> [(&'static str, String); 5] {
     };
     [
         ("Bare TCP echo", format!("{} round trips a second", number(calibration.tcp_echo_per_second))),
-        ("Wake-up across cores", times(&calibration.across_cores)),
+        ("Wake-up across cores", calibration.across_cores.as_ref().map(times).unwrap_or_default()),
         ("Wake-up on one core", times(&calibration.on_one_core)),
         ("Timer of 1 ms", times(&calibration.timer)),
         ("Reading the clock", format!("{} ns", number(calibration.clock_nanoseconds))),

@@ -1,5 +1,6 @@
 //! Messages at fixed times, over any transport.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,9 @@ pub struct LoadPlan {
     pub open_timeout: Duration,
     /// The server's process on this machine, for its CPU time and memory.
     pub server_pid: Option<u32>,
+    /// The server's own address, where the target's is that of a proxy in front of it: whose sockets are looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_address: Option<SocketAddr>,
     /// Load processes, 1 to [`MAX_PROCESSES`]; 0, the default, for as many as descriptors ask for.
     pub processes: usize,
     /// Of whatever is random: which rooms a client is in, when a client polls.
@@ -117,6 +121,7 @@ impl LoadPlan {
             drain_timeout: Duration::from_secs(5),
             open_timeout: Duration::from_secs(10),
             server_pid: None,
+            server_address: None,
             processes: 0,
             seed: 1,
         }

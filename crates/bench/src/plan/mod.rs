@@ -125,6 +125,14 @@ impl Plan {
         *target = target.at(address);
     }
 
+    /// Puts a proxy in front of the server. Whoever looks at the server's sockets is told where they are.
+    pub(crate) fn set_proxy(&mut self, proxy: SocketAddr, server: SocketAddr) {
+        self.set_address(proxy);
+        if let Self::Load(plan) = self {
+            plan.server_address = Some(server);
+        }
+    }
+
     /// Names the server's process; holding connections looks at none.
     pub(crate) fn set_server_pid(&mut self, pid: u32) {
         let server_pid = match self {

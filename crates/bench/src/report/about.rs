@@ -68,7 +68,10 @@ impl Report {
         match self.verdict() {
             Verdict::Fine => None,
             Verdict::Faulty => Some(format!("faulty: {faults}")),
-            verdict @ Verdict::ClientBound => Some(verdict.to_string()),
+            verdict @ Verdict::ClientBound => Some(match self {
+                Self::Load(_) => format!("{verdict}; --processes=N shares the load out"),
+                _ => verdict.to_string(),
+            }),
         }
     }
 }

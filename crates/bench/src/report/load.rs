@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{ClientUse, ServerUse, Verdict, row};
 use crate::{Distribution, LoadPlan};
 
-/// Bytes that went one way, as they went through the sockets (without TCP's own headers).
+/// Bytes that went one way, as sockets have them (without TCP's own headers).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Bytes {
@@ -48,7 +48,7 @@ impl Bytes {
 pub struct Counts {
     /// From the server.
     pub received: Bytes,
-    /// To the server.
+    /// To the server, from when they are to be written: what waits for the server to read is among them.
     pub sent: Bytes,
     /// HTTP requests, opening handshakes included.
     pub requests: u64,
@@ -88,7 +88,8 @@ impl Counts {
 pub struct Reconciled {
     /// Deliveries that were owed: of each publication one to each client in its room, stalled ones aside; of an echo one.
     pub expected: u64,
-    /// Deliveries that never came, and of which nothing was said.
+    /// Deliveries that never came, and of which nothing was said. Those of a stalled client are among them only if it was told of none
+    /// and stayed connected.
     pub missing: u64,
     /// Deliveries that never came, and of which the client was told by a gap.
     pub told: u64,
@@ -100,7 +101,7 @@ pub struct Reconciled {
     pub wrong: u64,
     /// Connections or sessions that the server ended, or that stopped making sense.
     pub closed: u64,
-    /// Clients (stalled ones aside) that any of it happened to.
+    /// Clients that any of it happened to; stalled ones only where something is missing.
     pub clients: u64,
     /// Stalled clients that were told of a gap or disconnected, as they are to be.
     pub stalled_told: u64,
@@ -236,6 +237,9 @@ impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         row(f, "target", format_args!("{} over {}", self.plan.target, self.plan.transport.name()))?;
         row(f, "reconciled", &self.reconciled)?;
+        if self.plan.stalled > 0 {
+            row(f, "stalled", format_args!("{} of {} were told", self.reconciled.stalled_told, self.plan.stalled))?;
+        }
         row(f, "verdict", self.verdict)
     }
 }

@@ -46,7 +46,8 @@ impl Server {
             return Err(wrong(format!("somebody else listens on {}", self.address)));
         }
         let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // By the end of its input a server may know that nobody is left to end it.
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         // Ctrl-C is for the load, which then ends the server itself.
         command.process_group(0);
         let child = self.child.insert(command.spawn().map_err(|error| wrong(error.to_string()))?);

@@ -44,6 +44,11 @@ impl Cores {
         Ok(Self { all: Some(all), server: Some(one) })
     }
 
+    /// Whether the server has a core that the load hasn't.
+    pub(crate) const fn are_apart(&self) -> bool {
+        self.server.is_some()
+    }
+
     /// Calls `start` from a thread on the server's core: what it starts stays there.
     pub(crate) fn on_servers<T: Send>(&self, start: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
         let Some(server) = self.server else { return start() };

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +19,8 @@ use crate::Error;
 pub const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a server may take to end once it is asked to. Then it is killed.
 const END_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a server that has lost its connections may take until it is known to have ended.
+const DEATH: Duration = Duration::from_millis(200);
 /// How often to look whether it has.
 const END_LOOK: Duration = Duration::from_millis(2);
 /// Bytes of its standard error that are kept: the first ones, which say why it failed.
@@ -26,7 +28,8 @@ const KEPT: u64 = 4_096;
 /// Longest line of its standard output that is looked at.
 const LINE: u64 = 4_096;
 
-/// How to start a server. It has to print a line `listening on ADDRESS:PORT`, and to end on SIGTERM.
+/// How to start a server. It has to print a line `listening on ADDRESS:PORT`, and to end on SIGTERM. Its standard input is a pipe to which
+/// nothing is written, and which ends when the process that started it does, however that comes about.
 #[derive(Debug, Clone)]
 pub struct ServerCommand {
     /// The program.
@@ -53,6 +56,8 @@ impl ServerCommand {
 pub(crate) struct LocalServer {
     child: Child,
     address: SocketAddr,
+    /// How its standard error begins, once that is known.
+    said: Receiver<String>,
 }
 
 impl LocalServer {
@@ -61,17 +66,20 @@ impl LocalServer {
         let failed = |problem: String| Error::Start { program: command.program.clone(), problem };
         let mut child = cores.on_servers(|| spawn(command)).map_err(|error| failed(error.to_string()))?;
         let heard = child.stdout.take().zip(child.stderr.take()).map(|(stdout, stderr)| hear(stdout, stderr));
+        let (address, said) = heard.unzip();
         // From here on it is ended whatever happens.
-        let mut server = Self { child, address: SocketAddr::from(([0; 4], 0)) };
-        let Some((address, said)) = heard else { return Err(failed("it has no standard output".to_owned())) };
+        let mut server =
+            Self { child, address: SocketAddr::from(([0; 4], 0)), said: said.unwrap_or_else(|| sync_channel(1).1) };
+        let Some(address) = address else { return Err(failed("it has no standard output".to_owned())) };
         match address.recv_timeout(command.start_timeout) {
             Ok(address) => {
                 server.address = address;
                 Ok(server)
             }
             Err(waited) => {
-                drop(server);
-                Err(failed(explain(waited, command.start_timeout, &said.recv_timeout(END_TIMEOUT).unwrap_or_default())))
+                // Fails only for a process that is gone.
+                let _ = server.end();
+                Err(failed(explain(waited, command.start_timeout, &server.said())))
             }
         }
     }
@@ -85,6 +93,37 @@ impl LocalServer {
         self.child.id()
     }
 
+    /// How its standard error began, now that it has ended.
+    fn said(&self) -> String {
+        self.said.recv_timeout(END_TIMEOUT).unwrap_or_default()
+    }
+
+    /// An error of a run with what the server said, if it was its end that made it one.
+    pub(crate) fn blame(&mut self, source: Error) -> Error {
+        match self.ended_within(DEATH) {
+            Ok(Some(status)) => Error::Died { status, said: self.said(), source: Box::new(source) },
+            Ok(None) | Err(_) => source,
+        }
+    }
+
+    /// How it ended, if it does within a while.
+    fn ended_within(&mut self, time: Duration) -> io::Result<Option<ExitStatus>> {
+        let deadline = Instant::now() + time;
+        loop {
+            let status = self.child.try_wait()?;
+            if status.is_some() || Instant::now() >= deadline {
+                return Ok(status);
+            }
+            thread::sleep(END_LOOK);
+        }
+    }
+
+    /// Lets go of its standard input, as the end of this process does.
+    #[cfg(test)]
+    pub(super) fn leave(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
     /// Asks it to end, and makes it once that takes too long.
     fn end(&mut self) -> io::Result<()> {
         if self.child.try_wait()?.is_some() {
@@ -92,12 +131,8 @@ impl LocalServer {
         }
         // It is not waited for yet, so that the id is still its own.
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
-        let deadline = Instant::now() + END_TIMEOUT;
-        while Instant::now() < deadline {
-            if self.child.try_wait()?.is_some() {
-                return Ok(());
-            }
-            thread::sleep(END_LOOK);
+        if self.ended_within(END_TIMEOUT)?.is_some() {
+            return Ok(());
         }
         self.child.kill()?;
         self.child.wait().map(drop)
@@ -114,7 +149,8 @@ impl Drop for LocalServer {
 fn spawn(command: &ServerCommand) -> io::Result<Child> {
     Command::new(&command.program)
         .args(&command.args)
-        .stdin(Stdio::null())
+        // Never written to: by its end the server knows that nobody is left to end it.
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         // Ctrl-C is for the load, which then ends the server itself.

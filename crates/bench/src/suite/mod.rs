@@ -40,6 +40,16 @@ pub struct Suite {
     pub server: ServerSource,
 }
 
+/// What came of a suite.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Ran {
+    /// The workloads of which there is a run, with as many as there are.
+    pub cells: Vec<Cell>,
+    /// What ended it early, if it was an error.
+    pub error: Option<Error>,
+}
+
 /// One workload of a suite.
 #[derive(Debug, Clone)]
 pub struct SuiteCell {
@@ -76,11 +86,16 @@ pub enum ServerSource {
 
 impl Suite {
     /// Runs all of it, and tells what happens meanwhile: [`Event::Begin`] before each run. [`ControlFlow::Break`] ends the run
-    /// under way, if it can end early, and the suite. Cells that were not begun are left out.
-    ///
-    /// # Errors
-    /// A suite out of its bounds; a server that doesn't start; and as [`run`](crate::run), with the name of the cell.
-    pub fn run(&self, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<Vec<Cell>, Error> {
+    /// under way, if it can end early, and the suite. Cells that were not begun are left out. So does an error end it: a suite out of
+    /// its bounds; a server that doesn't start; and as of [`run`](crate::run), with the name of the cell.
+    pub fn run(&self, tell: impl FnMut(&Event) -> ControlFlow<()>) -> Ran {
+        let mut cells: Vec<Cell> = self.cells.iter().map(SuiteCell::empty).collect();
+        let error = self.run_into(&mut cells, tell).err();
+        cells.retain(|cell| !cell.runs.is_empty());
+        Ran { cells, error }
+    }
+
+    fn run_into(&self, cells: &mut [Cell], mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<(), Error> {
         bounds("number of rounds", self.rounds, 1, MAX_ROUNDS)?;
         bounds("number of workloads", self.cells.len(), 1, MAX_CELLS)?;
         if self.cells.iter().any(|cell| cell.proxy.is_some()) {
@@ -90,7 +105,6 @@ impl Suite {
             ServerSource::Own(command) if command.pin => Cores::take()?,
             ServerSource::Own(_) | ServerSource::Given => Cores::all(),
         };
-        let mut cells: Vec<Cell> = self.cells.iter().map(SuiteCell::empty).collect();
         let order = order(self.cells.len(), self.rounds, self.seed);
         for (number, &index) in order.iter().enumerate() {
             let (Some(cell), Some(into)) = (self.cells.get(index), cells.get_mut(index)) else { continue };
@@ -114,8 +128,7 @@ impl Suite {
                 break;
             }
         }
-        cells.retain(|cell| !cell.runs.is_empty());
-        Ok(cells)
+        Ok(())
     }
 
     /// One run, with a server and a proxy of its own as needed; both are gone when it returns.
@@ -127,7 +140,7 @@ impl Suite {
         tell: impl FnMut(&Event) -> ControlFlow<()>,
     ) -> Result<Report, Error> {
         let mut plan = plan.clone();
-        let server = match &self.server {
+        let mut server = match &self.server {
             ServerSource::Own(command) => Some(LocalServer::start(command, cores)?),
             ServerSource::Given => None,
         };
@@ -135,15 +148,24 @@ impl Suite {
             plan.set_address(server.address());
             plan.set_server_pid(server.pid());
         }
-        let distance = match proxy {
-            Some(faults) => Some(Distance::start(plan.target().resolve()?, faults.clone(), cores)?),
+        // Till the end of the run.
+        let _distance = match proxy {
+            Some(faults) => Some(between(&mut plan, faults, cores)?),
             None => None,
         };
-        if let Some(distance) = &distance {
-            plan.set_address(distance.address());
-        }
-        crate::run_telling(&plan, tell)
+        crate::run_telling(&plan, tell).map_err(|error| match &mut server {
+            Some(server) => server.blame(error),
+            None => error,
+        })
     }
+}
+
+/// Has a plan reach its server through a proxy.
+fn between(plan: &mut Plan, faults: &Faults, cores: &Cores) -> Result<Distance, Error> {
+    let server = plan.target().resolve()?;
+    let distance = Distance::start(server, faults.clone(), cores)?;
+    plan.set_proxy(distance.address(), server);
+    Ok(distance)
 }
 
 impl SuiteCell {

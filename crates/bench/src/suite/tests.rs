@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::IdlePlan;
+use crate::{IdlePlan, LoadPlan, Traffic};
 
 /// A plan that fails at once where no server speaks WebSocket.
 fn idle(target: &str) -> Plan {
@@ -23,6 +23,12 @@ fn suite(server: ServerSource) -> Suite {
     Suite { cells, rounds: 2, seed: 1, server }
 }
 
+/// The cells of a suite without an error.
+fn whole(ran: Ran) -> Vec<Cell> {
+    assert!(ran.error.is_none(), "{ran:?}");
+    ran.cells
+}
+
 fn is_alive(pid: u32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
 }
@@ -38,13 +44,13 @@ fn pretend() -> (TcpListener, ServerCommand) {
 fn each_run_has_a_server_of_its_own_which_is_gone_afterwards() {
     let (_listener, command) = pretend();
     let mut begun = Vec::new();
-    let cells = suite(ServerSource::Own(command)).run(|event| {
+    let ran = suite(ServerSource::Own(command)).run(|event| {
         if let Event::Begin { cell, run, of } = event {
             begun.push((cell.clone(), *run, *of));
         }
         ControlFlow::Continue(())
     });
-    let cells = cells.unwrap();
+    let cells = whole(ran);
     assert_eq!(begun.iter().map(|(_, run, of)| (*run, *of)).collect::<Vec<_>>(), [(1, 4), (2, 4), (3, 4), (4, 4)]);
     assert_eq!(
         cells.iter().map(|cell| (cell.name.as_str(), cell.runs.len())).collect::<Vec<_>>(),
@@ -66,7 +72,7 @@ fn a_break_ends_with_what_there_is() {
             Event::Begin { run, .. } if *run >= stop => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         };
-        suite(ServerSource::Own(command.clone())).run(flow).unwrap().iter().map(|cell| cell.runs.len()).sum::<usize>()
+        whole(suite(ServerSource::Own(command.clone())).run(flow)).iter().map(|cell| cell.runs.len()).sum::<usize>()
     };
     assert_eq!([1, 2, 4, 5].map(stop_at), [0, 1, 3, 4]);
 }
@@ -76,12 +82,52 @@ fn errors_name_the_cell_and_leave_no_server() {
     let pid_file = std::env::temp_dir().join(format!("bowline-suite-{}", std::process::id()));
     // It says that it is where nobody is.
     let command = shell(&format!("echo $$ > {}; echo listening on 127.0.0.1:1; exec sleep 600", pid_file.display()));
-    let error = suite(ServerSource::Own(command)).run(|_| ControlFlow::Continue(())).unwrap_err().to_string();
+    let error = suite(ServerSource::Own(command)).run(|_| ControlFlow::Continue(())).error.unwrap().to_string();
     assert!(error.starts_with("one: ") || error.starts_with("two: "), "{error}");
     assert!(error.contains("127.0.0.1:1: no server listens there"), "{error}");
     let pid = fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();
     fs::remove_file(&pid_file).unwrap();
     assert!(!is_alive(pid));
+}
+
+#[test]
+fn an_error_leaves_what_was_measured_before_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let well = format!("tcp://{}", listener.local_addr().unwrap());
+    let runs = (1..=8).map(|seed| {
+        let cells = [("well", &*well), ("ill", "tcp://127.0.0.1:1")];
+        let cells = cells.map(|(name, target)| SuiteCell::new(name, idle(target))).into();
+        let ran = Suite { cells, rounds: 2, seed, server: ServerSource::Given }.run(|_| ControlFlow::Continue(()));
+        assert!(ran.error.unwrap().to_string().starts_with("ill: "));
+        assert!(ran.cells.iter().all(|cell| cell.name == "well"));
+        ran.cells.iter().map(|cell| cell.runs.len()).sum::<usize>()
+    });
+    // Whichever came first.
+    assert_eq!(runs.collect::<std::collections::BTreeSet<_>>(), [0, 1].into());
+}
+
+#[test]
+fn a_server_that_ends_during_a_run_says_why() {
+    let mut server =
+        LocalServer::start(&shell("echo listening on 127.0.0.1:1; echo no room >&2; exit 7"), &Cores::all()).unwrap();
+    let lost = || Error::Client { problem: "the server hung up".to_owned() };
+    let error = server.blame(lost()).to_string();
+    assert_eq!(error, "the server hung up: the server ended (exit status: 7); it said: no room");
+    let mut server = LocalServer::start(&pretend().1, &Cores::all()).unwrap();
+    assert_eq!(server.blame(lost()).to_string(), "the server hung up");
+}
+
+#[test]
+fn a_servers_input_ends_with_who_started_it() {
+    let mut server = LocalServer::start(&shell("echo listening on 127.0.0.1:1; cat; exit 5"), &Cores::all()).unwrap();
+    assert!(is_alive(server.pid()));
+    server.leave();
+    let status = loop {
+        if let Error::Died { status, .. } = server.blame(Error::NoDeflate) {
+            break status;
+        }
+    };
+    assert_eq!(status.code(), Some(5));
 }
 
 #[test]
@@ -116,9 +162,20 @@ fn a_proxy_between_carries_the_connections() {
     let mut suite = suite(ServerSource::Given);
     let target = format!("tcp://{}", listener.local_addr().unwrap());
     suite.cells = vec![SuiteCell { proxy: Some(Faults::default()), ..SuiteCell::new("far", idle(&target)) }];
-    let cells = suite.run(|_| ControlFlow::Continue(())).unwrap();
+    let cells = whole(suite.run(|_| ControlFlow::Continue(())));
     let Some(Report::Idle(report)) = cells[0].runs.first() else { panic!("no report") };
     assert_ne!(report.plan.target.to_string(), target);
+}
+
+#[test]
+fn whose_sockets_are_looked_at_is_known_where_a_proxy_is_between() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let target = format!("http://{address}/").parse().unwrap();
+    let mut plan = Plan::Load(LoadPlan::new(target, Transport::Comet, Traffic::Echo));
+    let distance = between(&mut plan, &Faults::default(), &Cores::all()).unwrap();
+    let Plan::Load(plan) = plan else { panic!("{plan:?}") };
+    assert_eq!((plan.server_address, plan.target.resolve().unwrap()), (Some(address), distance.address()));
 }
 
 #[test]
@@ -127,7 +184,7 @@ fn bounds_hold_at_the_limit_and_not_past_it() {
         let mut suite = suite(ServerSource::Given);
         (suite.rounds, suite.cells) = (rounds, vec![SuiteCell::new("one", idle("tcp://127.0.0.1:0")); cells]);
         // Nothing is begun.
-        suite.run(|_| ControlFlow::Break(())).is_ok()
+        suite.run(|_| ControlFlow::Break(())).error.is_none()
     };
     assert!(run(1, 1) && run(MAX_ROUNDS, 1) && run(1, MAX_CELLS));
     assert!(!run(0, 1) && !run(MAX_ROUNDS + 1, 1) && !run(1, 0) && !run(1, MAX_CELLS + 1));

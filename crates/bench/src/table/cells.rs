@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::TablePlan;
 use crate::proxy::Faults;
 use crate::{
-    At, Cell, Entry, Error, Event, Line, LoadPlan, LoadReport, Plan, Report, ServerSource, Suite, SuiteCell, Table,
+    At, Cell, Entry, Event, Line, LoadPlan, LoadReport, Plan, Ran, Report, ServerSource, Suite, SuiteCell, Table,
     Traffic, Transport, Verdict,
 };
 
@@ -27,11 +27,7 @@ impl TablePlan {
     }
 
     /// Runs cells as the plan says.
-    pub(super) fn measure(
-        &self,
-        cells: Vec<SuiteCell>,
-        tell: impl FnMut(&Event) -> ControlFlow<()>,
-    ) -> Result<Vec<Cell>, Error> {
+    pub(super) fn measure(&self, cells: Vec<SuiteCell>, tell: impl FnMut(&Event) -> ControlFlow<()>) -> Ran {
         Suite { cells, rounds: self.rounds, seed: self.seed, server: self.server.clone() }.run(tell)
     }
 

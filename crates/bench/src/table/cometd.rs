@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use super::cells::{Runs, cell, doubts, measured, number, quantile, ratio, seconds, server_share, text};
 use super::{Reproduced, TablePlan};
 use crate::process::float;
-use crate::{Cell, Entry, Error, Event, LoadPlan, LoadReport, Plot, SuiteCell, Table, Traffic, Transport, Verdict};
+use crate::{Cell, Entry, Event, LoadPlan, LoadReport, Plot, Ran, SuiteCell, Table, Traffic, Transport, Verdict};
 
 const SOURCE: &str = "CometD's load test: 1,000 clients, 100 rooms, 10 rooms a client, 50 B, long polling";
 const ROOMS: usize = 100;
@@ -51,27 +51,29 @@ pub(super) fn workloads(plan: &TablePlan, step: f64) -> impl Iterator<Item = Sui
 }
 
 /// Runs one step after the other, of each transport until [`PATIENCE`] is at its end.
-pub(super) fn step_up(plan: &TablePlan, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<Vec<Cell>, Error> {
-    let (mut cells, mut is_broken) = (Vec::new(), false);
+pub(super) fn step_up(plan: &TablePlan, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Ran {
+    let (mut all, mut is_broken) = (Ran { cells: Vec::new(), error: None }, false);
     let mut left: Vec<(Transport, usize)> = TRANSPORTS.map(|transport| (transport, 0)).into();
     for &step in steps(plan) {
         let is_left = |cell: &SuiteCell| left.iter().any(|(transport, _)| cell.transport == Some(*transport));
         let workloads: Vec<SuiteCell> = workloads(plan, step).filter(is_left).collect();
-        if workloads.is_empty() || is_broken {
+        if workloads.is_empty() || is_broken || all.error.is_some() {
             break;
         }
-        cells.extend(plan.measure(workloads, |event| {
+        let ran = plan.measure(workloads, |event| {
             let flow = tell(event);
             is_broken |= flow.is_break();
             flow
-        })?);
+        });
+        all.cells.extend(ran.cells);
+        all.error = ran.error;
         for (transport, missed) in &mut left {
-            let is_kept_up = Runs::of(&cells, &name(*transport, step)).most(keeps_up);
+            let is_kept_up = Runs::of(&all.cells, &name(*transport, step)).most(keeps_up);
             *missed = if is_kept_up { 0 } else { *missed + 1 };
         }
         left.retain(|(_, missed)| *missed < PATIENCE);
     }
-    Ok(cells)
+    all
 }
 
 pub(super) fn reproduced(plan: &TablePlan, cells: Vec<Cell>) -> Reproduced {

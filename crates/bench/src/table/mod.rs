@@ -87,19 +87,17 @@ impl TablePlan {
         Self { published, target, server, server_pid: None, rounds: 1, seed: 1, is_quick: false }
     }
 
-    /// Runs all workloads of the table, and tells what happens meanwhile; [`ControlFlow::Break`] ends it with what there is.
-    ///
-    /// # Errors
-    /// As [`Suite::run`](crate::Suite::run).
-    pub fn run(&self, tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<Reproduced, Error> {
-        let cells = match self.published {
-            Published::Kaazing => self.measure(kaazing::workloads(self), tell)?,
-            Published::Rfc6202 => self.measure(rfc6202::workloads(self), tell)?,
-            Published::Bozdag => self.measure(bozdag::workloads(self), tell)?,
-            Published::Cutoff => self.measure(cutoff::workloads(self), tell)?,
-            Published::CometD => cometd::step_up(self, tell)?,
+    /// Runs all workloads of the table, and tells what happens meanwhile; [`ControlFlow::Break`] ends it with what there is, and so does
+    /// an error, which is given beside it, as of [`Suite::run`](crate::Suite::run).
+    pub fn run(&self, tell: impl FnMut(&Event) -> ControlFlow<()>) -> (Reproduced, Option<Error>) {
+        let ran = match self.published {
+            Published::Kaazing => self.measure(kaazing::workloads(self), tell),
+            Published::Rfc6202 => self.measure(rfc6202::workloads(self), tell),
+            Published::Bozdag => self.measure(bozdag::workloads(self), tell),
+            Published::Cutoff => self.measure(cutoff::workloads(self), tell),
+            Published::CometD => cometd::step_up(self, tell),
         };
-        Ok(self.reproduced(cells))
+        (self.reproduced(ran.cells), ran.error)
     }
 
     /// The tables of what was measured, or of as much as there is of it.

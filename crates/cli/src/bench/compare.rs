@@ -28,7 +28,6 @@ impl CompareArgs {
         let mut base = LoadPlan::new(self.server.mount()?, Transport::WebSocket, traffic);
         (base.clients, base.rate, base.seed) = (200, 20.0, self.rounds.seed);
         let cells = self.load.cells(&self.server, &base, &TRANSPORTS)?;
-        let job = self.rounds.job("compare", &self.server, cells)?;
-        Ok(Job { calibrate: true, ..job })
+        self.rounds.job("compare", &self.server, cells)
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct EchoArgs {
     busy_poll: bool,
 
     /// Open resumable sessions (subprotocol `bowline.v1`) instead of bare WebSockets
-    #[arg(long, help_heading = CLOSED)]
+    #[arg(long, conflicts_with = "raw", help_heading = CLOSED)]
     session: bool,
 
     /// Send text instead of binary messages

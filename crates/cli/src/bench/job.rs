@@ -27,8 +27,8 @@ pub(super) struct RoundsArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
 
-    /// Measure what the machine does at the best first, for 3 s
-    #[arg(long, action = ArgAction::SetTrue)]
+    /// Don't measure first what the machine does at the best, which takes 3 s
+    #[arg(long = "no-calibrate", action = ArgAction::SetFalse)]
     pub(super) calibrate: bool,
 }
 

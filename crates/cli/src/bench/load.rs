@@ -98,6 +98,7 @@ impl LoadArgs {
             (false, true) => usual.to_vec(),
             (false, false) => transports(&self.transport),
         };
+        self.check_polls(&named)?;
         let mount = server.mount()?;
         let mut cells = Vec::new();
         for &transport in &named {
@@ -112,6 +113,20 @@ impl LoadArgs {
             }
         }
         Ok(cells)
+    }
+
+    /// That what is said of polls is said of somebody.
+    fn check_polls(&self, named: &[Transport]) -> Result<(), Failure> {
+        for (is_given, flag, transport) in [
+            (self.poll_interval.is_some(), "--poll-interval", Transport::Polling),
+            (self.poll_wait.is_some(), "--poll-wait", Transport::LongPolling),
+        ] {
+            if is_given && !named.contains(&transport) {
+                let name = transport.name();
+                return Err(Failure::Usage(format!("{flag} is for --transport={name}, and nothing here polls so")));
+            }
+        }
+        Ok(())
     }
 
     fn plan(&self, base: &LoadPlan, point: &Point) -> LoadPlan {

@@ -48,7 +48,7 @@ use self::fanout::FanoutArgs;
 use self::hold::HoldArgs;
 use self::idle::IdleArgs;
 use self::job::Job;
-use self::output::OutputArgs;
+use self::output::{Output, OutputArgs};
 use self::resume::ResumeArgs;
 use self::rooms::RoomsArgs;
 use self::shootout::ShootoutArgs;
@@ -60,7 +60,7 @@ use crate::failure::Failure;
 /// What the exit code says, the worst of what is so.
 const EXIT_CODES: &str = "Exit codes:
   0  fine
-  1  no report: the server can't be reached, a file can't be written, …
+  1  no report, or one of what was measured until an error: the server can't be reached, a file can't be written, …
   2  a threshold of `diff` was missed, or the command line makes no sense
   3  client-bound: the load generator may be what limited the rate
   4  messages were lost, doubled, reordered or wrong, or connections were lost
@@ -143,6 +143,11 @@ enum Scenario {
 
 /// Carries out what the flags say. An error is one that ended the run without a report.
 pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
+    match &args.scenario {
+        Scenario::Doctor(_) => args.output.check_plain("doctor", true)?,
+        Scenario::Diff(_) => args.output.check_plain("diff", false)?,
+        _ => {}
+    }
     let output = args.output.check()?;
     let job = match args.scenario {
         Scenario::Echo(echo) => echo.into_job(),
@@ -164,10 +169,17 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
         Scenario::Diff(diff) => return diff::run(&diff),
     }?;
     let mut watch = Watch::new(output.standard, args.output.quiet)?;
-    let document = measure(&job, &mut watch)?;
+    let (document, error) = measure(&job, &mut watch)?;
     drop(watch);
-    output.write(&document)?;
-    Ok(exit_code(document.verdict))
+    finish(&document, error.as_ref(), &output)
+}
+
+/// Writes what there is, and then tells what ended it early, if an error did.
+fn finish(document: &Document, error: Option<&Error>, output: &Output) -> Result<ExitCode, Failure> {
+    if error.is_none() || !document.cells.is_empty() {
+        output.write(document)?;
+    }
+    error.map_or(Ok(exit_code(document.verdict)), |error| Err(failure(error)))
 }
 
 /// The document of a command.
@@ -175,14 +187,14 @@ fn document(scenario: &str) -> Document {
     Document::new(scenario, env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect())
 }
 
-/// It with what was measured in it.
-fn measure(job: &Job, watch: &mut Watch) -> Result<Document, Failure> {
+/// It with what was measured in it, and what ended that early, if it was an error.
+fn measure(job: &Job, watch: &mut Watch) -> Result<(Document, Option<Error>), Failure> {
     let mut document = document(&job.scenario);
     if job.calibrate {
         document.calibration = Some(bowline_bench::calibrate().map_err(|error| failure(&error))?);
     }
-    let cells = job.suite.run(|event| watch.tell(event)).map_err(|error| failure(&error))?;
-    Ok(document.with_cells(cells))
+    let ran = job.suite.run(|event| watch.tell(event));
+    Ok((document.with_cells(ran.cells), ran.error))
 }
 
 fn failure(error: &Error) -> Failure {

@@ -66,6 +66,22 @@ pub(super) struct Output {
 }
 
 impl OutputArgs {
+    /// That a command that writes no document has none of the flags that say where to, but for JSON onto standard output if it `has_json`.
+    pub(super) fn check_plain(&self, command: &str, has_json: bool) -> Result<(), Failure> {
+        let is_printed = has_json && self.json.as_deref() == Some(Path::new(STANDARD));
+        let all = [
+            (self.json.is_some() && !is_printed, if has_json { "--json=FILE" } else { "--json" }),
+            (self.csv.is_some(), "--csv"),
+            (self.hlog.is_some(), "--hlog"),
+            (self.html.is_some(), "--html"),
+            (self.svg.is_some(), "--svg"),
+        ];
+        match all.into_iter().find(|(is_given, _)| *is_given) {
+            Some((_, flag)) => Err(Failure::Usage(format!("{command} writes no document, and has no {flag}"))),
+            None => Ok(()),
+        }
+    }
+
     /// Finds out what can't be written while there is nothing yet to lose.
     pub(super) fn check(&self) -> Result<Output, Failure> {
         let is_standard = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new(STANDARD));

@@ -9,6 +9,8 @@ use clap::Args;
 use crate::failure::Failure;
 
 pub(super) const SERVER: &str = "Server";
+/// Has a server that is started end with this process, however that ends.
+const UNTIL_STDIN_ENDS: &str = "--until-stdin-ends";
 
 /// The server, and where it runs.
 #[derive(Debug, Args)]
@@ -51,7 +53,7 @@ impl ServerArgs {
             word.into_string().map_err(|word| Failure::Usage(format!("{} is not UTF-8", word.display())))
         };
         let words = [this_program()?.into_os_string()].into_iter();
-        let words = words.chain(["serve", "--listen", "{address}"].map(OsString::from));
+        let words = words.chain(["serve", "--listen", "{address}", UNTIL_STDIN_ENDS].map(OsString::from));
         words.chain(self.server_flag.iter().cloned()).map(utf8).collect()
     }
 
@@ -61,8 +63,9 @@ impl ServerArgs {
         }
         let program = this_program()?;
         // Once the load is over nobody is there to be asked to come back.
-        let args = ["serve", "--listen=127.0.0.1:0", "--drain-window=0s", "--drain-deadline=1ms"].map(OsString::from);
-        let mut command = ServerCommand::new(program, args.into_iter().chain(self.server_flag.iter().cloned()));
+        let args = ["serve", "--listen=127.0.0.1:0", "--drain-window=0s", "--drain-deadline=1ms", UNTIL_STDIN_ENDS];
+        let args = args.map(OsString::from).into_iter();
+        let mut command = ServerCommand::new(program, args.chain(self.server_flag.iter().cloned()));
         command.pin = !self.no_pin;
         Ok(ServerSource::Own(command))
     }

@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use bowline_bench::{Document, Published, TablePlan};
+use bowline_bench::{Document, Error, Published, TablePlan};
 use clap::{Args, ValueEnum};
 
 use super::job::RoundsArgs;
 use super::output::Output;
 use super::server::ServerArgs;
 use super::watch::Watch;
-use super::{document, exit_code, failure};
+use super::{document, failure, finish};
 use crate::failure::Failure;
 
 /// How long each takes, for those who wait for it.
@@ -70,24 +70,23 @@ impl Choice {
 
 pub(super) fn run(args: &TableArgs, output: &Output, quiet: bool) -> Result<ExitCode, Failure> {
     let mut watch = Watch::new(output.standard, quiet)?;
-    let document = args.reproduce(&mut watch)?;
+    let (document, error) = args.reproduce(&mut watch)?;
     drop(watch);
-    output.write(&document)?;
-    Ok(exit_code(document.verdict))
+    finish(&document, error.as_ref(), output)
 }
 
 impl TableArgs {
-    /// The table in a document, with its workloads and its plots.
-    fn reproduce(&self, watch: &mut Watch) -> Result<Document, Failure> {
+    /// The table in a document, with its workloads and its plots; and what ended it early, if it was an error.
+    fn reproduce(&self, watch: &mut Watch) -> Result<(Document, Option<Error>), Failure> {
         let plan = self.plan()?;
         let mut document = document(&format!("table {}", plan.published.name()));
         if self.rounds.calibrate {
             document.calibration = Some(bowline_bench::calibrate().map_err(|error| failure(&error))?);
         }
-        let reproduced = plan.run(|event| watch.tell(event)).map_err(|error| failure(&error))?;
+        let (reproduced, error) = plan.run(|event| watch.tell(event));
         document.tables = reproduced.tables;
         document.plots = reproduced.plots;
-        Ok(document.with_cells(reproduced.cells))
+        Ok((document.with_cells(reproduced.cells), error))
     }
 
     fn plan(&self) -> Result<TablePlan, Failure> {

@@ -5,6 +5,7 @@ mod reload;
 mod settings;
 mod site;
 mod sources;
+mod starter;
 mod stop;
 
 use std::io::{Write, stdout};
@@ -20,11 +21,11 @@ use self::sources::Sources;
 use crate::announce::announce;
 use crate::failure::Failure;
 use crate::runtime::runtime;
-use crate::signals::{Hangups, Signals};
+use crate::signals::{Hangups, Signals, Stop};
 
 /// Serves until a signal, then drains.
 pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
-    let print = args.print_config;
+    let (print, is_bound) = (args.print_config, args.until_stdin_ends);
     // Before there are threads: it changes the environment.
     let sockets = systemd_sockets().map_err(|error| Failure::Runtime(error.to_string()))?;
     let sources = Sources::new(args, sockets.len());
@@ -32,7 +33,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
     if print {
         return show(&settings);
     }
-    runtime(settings.threads())?.block_on(serve(sources, settings, sockets))
+    runtime(settings.threads())?.block_on(serve(sources, settings, sockets, is_bound))
 }
 
 fn show(settings: &Settings) -> Result<ExitCode, Failure> {
@@ -44,8 +45,14 @@ fn show(settings: &Settings) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::Runtime(format!("cannot print the settings: {error}")))
 }
 
-async fn serve(sources: Sources, settings: Settings, sockets: Vec<SystemdSocket>) -> Result<ExitCode, Failure> {
+async fn serve(
+    sources: Sources,
+    settings: Settings,
+    sockets: Vec<SystemdSocket>,
+    is_bound: bool,
+) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()?;
+    let mut starter = starter::watch(is_bound)?;
     let mut hangups = Hangups::new()?;
     let tls = build::tls(&settings)?;
     let hub = build::hub(&settings)?;
@@ -58,6 +65,7 @@ async fn serve(sources: Sources, settings: Settings, sockets: Vec<SystemdSocket>
         tokio::select! {
             stop = signals.next() => break stop,
             () = hangups.next() => reload.run(),
+            () = starter.gone() => break Stop::Terminate,
         }
     };
     Ok(stop::stop(stop, &mut signals, &hub, running, &reload.settings.drain).await)

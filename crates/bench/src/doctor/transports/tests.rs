@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use base64::Engine;
@@ -132,6 +133,43 @@ fn each_transport_that_is_refused_is_named_with_what_mends_it() {
     let wrong = wrong(|kind| (kind == "poll").then_some("HTTP/1.1 503 Full\r\nConnection: close\r\n\r\n"));
     assert_eq!(wrong.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["polling", "post"]);
     assert!(wrong[0].1.contains("--max-sessions"), "{wrong:?}");
+}
+
+#[test]
+fn a_server_without_sessions_is_right_not_to_have_them() {
+    let none: Rule = |kind| (kind != "raw").then_some("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+    let findings = examine(&serve(none)).unwrap();
+    assert_eq!(findings.iter().map(|finding| finding.name).collect::<Vec<_>>(), ["raw websocket", "sessions"]);
+    assert!(findings.iter().all(Finding::is_well), "{findings:?}");
+    // A server that has nothing at all there is another matter.
+    let nothing: Rule = |_| Some("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+    assert_eq!(wrong(nothing).len(), 6);
+}
+
+#[test]
+fn each_session_that_was_opened_is_ended() {
+    static OPENED: AtomicUsize = AtomicUsize::new(0);
+    static ENDED: AtomicUsize = AtomicUsize::new(0);
+    let count: Rule = |kind| {
+        match kind {
+            "session" | "comet" | "poll" => OPENED.fetch_add(1, Ordering::Relaxed),
+            "delete" => ENDED.fetch_add(1, Ordering::Relaxed),
+            _ => 0,
+        };
+        None
+    };
+    assert_eq!(wrong(count), []);
+    // A long poll opens one as well; its second is none of its own.
+    assert_eq!((OPENED.load(Ordering::Relaxed), ENDED.load(Ordering::Relaxed)), (4, 5));
+}
+
+#[test]
+fn a_session_is_known_once_its_secret_has_come() {
+    let answer = |body: &str| Answer { status: 200, body: body.into(), ..Answer::default() };
+    let whole = OPENED.find("\"}").unwrap() + 1;
+    for end in 0..OPENED.len() {
+        assert_eq!(has_secret(&answer(&OPENED[..end])), end >= whole, "{end}");
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl Part<'_> {
         // What is owed, and how many were lost when that was counted.
         let mut owed = None;
         while self.start.is_some() {
-            self.speak()?;
+            let next = self.speak()?;
             let ends = self.listeners.heard_at + self.drain_timeout();
             let (is_late, is_said) = (self.now() >= ends, self.is_all_said());
             if let Some(count) = self.speakers.published().filter(|_| !is_told && (is_said || is_late)) {
@@ -33,7 +33,7 @@ impl Part<'_> {
             } else if self.may_end && (self.knows_all() && is_late || is_said && self.is_complete(&mut owed)) {
                 return Ok(());
             }
-            self.turn(if is_late { u64::MAX } else { ends })?;
+            self.turn(next.min(if is_late { u64::MAX } else { ends }))?;
         }
         Ok(())
     }

@@ -156,9 +156,11 @@ impl Part<'_> {
         (self.tell)(Word::Progress(progress));
     }
 
-    fn speak(&mut self) -> Result<(), Error> {
-        let Listeners { schedule: Some(schedule), measure, .. } = &mut self.listeners else { return Ok(()) };
-        self.speakers.speak(&mut Stage { crowd: &mut self.crowd, schedule, measure })
+    /// Sends what is due: when the next is that can be sent.
+    fn speak(&mut self) -> Result<u64, Error> {
+        let Listeners { schedule: Some(schedule), measure, .. } = &mut self.listeners else { return Ok(u64::MAX) };
+        self.speakers.speak(&mut Stage { crowd: &mut self.crowd, schedule, measure })?;
+        Ok(self.speakers.next(&self.crowd, schedule).unwrap_or(u64::MAX))
     }
 }
 

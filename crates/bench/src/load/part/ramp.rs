@@ -61,7 +61,13 @@ impl Part<'_> {
         let mut begun = 0;
         while self.listeners.opened < before + count && self.broken_off.is_none() {
             let now = self.crowd.clock.now();
-            let mut next = patience.ends(self.listeners.opened, now.nanoseconds, "connections to open")?;
+            let mut next = if begun + before > self.listeners.opened {
+                self.deadline(&mut patience, self.listeners.opened, "connections to open")?
+            } else {
+                // Nobody is waited for until the next is begun, which may be long.
+                patience.since = now.nanoseconds;
+                u64::MAX
+            };
             while begun < count && begun + before < self.listeners.opened + AT_A_TIME {
                 let due = began.saturating_add(offset(begun, ramp));
                 if due > now.nanoseconds {
@@ -104,7 +110,7 @@ impl Part<'_> {
             let now = self.now();
             let mut next = u64::MAX;
             if self.listeners.joined < self.slice.clients {
-                next = patience.ends(self.listeners.joined, now, "clients to be in their rooms")?;
+                next = self.deadline(&mut patience, self.listeners.joined, "clients to be in their rooms")?;
             } else if !is_ready {
                 is_ready = true;
                 (self.tell)(Word::Ready);
@@ -125,6 +131,20 @@ impl Part<'_> {
         }
         Ok(())
     }
+
+    /// When patience ends unless `count` grows.
+    fn deadline(&self, patience: &mut Patience, count: usize, waiting_for: &'static str) -> Result<u64, Error> {
+        let now = self.now();
+        let ends = patience.ends(count, now);
+        if now < ends {
+            return Ok(ends);
+        }
+        let after = patience.length;
+        Err(match self.crowd.put_off() {
+            Some(refusal) => Error::PutOff { waiting_for, after, refusal: refusal.to_owned() },
+            None => Error::Timeout { waiting_for, after },
+        })
+    }
 }
 
 /// How long opening may stand still.
@@ -141,16 +161,12 @@ impl Patience {
         Self { length: plan.open_timeout + interval, since: now, count: 0 }
     }
 
-    /// When it ends unless `count` grows.
-    fn ends(&mut self, count: usize, now: u64, waiting_for: &'static str) -> Result<u64, Error> {
+    /// When it ends, where there are so many by now.
+    fn ends(&mut self, count: usize, now: u64) -> u64 {
         if count > self.count {
             (self.count, self.since) = (count, now);
         }
-        let ends = self.since.saturating_add(nanoseconds(self.length));
-        if now >= ends {
-            return Err(Error::Timeout { waiting_for, after: self.length });
-        }
-        Ok(ends)
+        self.since.saturating_add(nanoseconds(self.length))
     }
 }
 

@@ -46,7 +46,7 @@ impl Part<'_> {
             if let Some(at) = self.broken_off {
                 schedule.cut(at);
             }
-            let (window, next) = (schedule.window(), self.speakers.next(&self.crowd, schedule));
+            let window = schedule.window();
             let now = self.now();
             if self.broken_off.is_some() || now >= window.end {
                 break;
@@ -61,8 +61,8 @@ impl Part<'_> {
                     began.next_end()
                 }
             };
-            self.speak()?;
-            self.turn(boundary.min(window.end).min(next.unwrap_or(u64::MAX)))?;
+            let next = self.speak()?;
+            self.turn(boundary.min(window.end).min(next))?;
         }
         began.map_or(Ok(Window::default()), |began| self.end(began))
     }

@@ -10,7 +10,7 @@ pub(super) struct Exchange {
     /// The connection has carried a request before. The server may end it, as it had enough of idling, while the next is on its way:
     /// that one is sent again.
     is_reused: bool,
-    /// The server ends the connection: the next request takes another.
+    /// The server ends the connection behind the answer: the next request takes another.
     is_last: bool,
     /// Until it is answered.
     request: Vec<u8>,
@@ -50,6 +50,11 @@ impl Exchange {
         self.response.begin();
     }
 
+    /// Whether there is a connection that is still of use.
+    pub(super) const fn is_connected(&self) -> bool {
+        self.is_connected
+    }
+
     pub(super) const fn wants(&self) -> bool {
         self.is_busy() && !self.is_connected
     }
@@ -77,7 +82,7 @@ impl Exchange {
     }
 
     pub(super) fn output(&self) -> &[u8] {
-        if self.is_connected && !self.is_last { self.request.get(self.written..).unwrap_or_default() } else { &[] }
+        if self.is_connected { self.request.get(self.written..).unwrap_or_default() } else { &[] }
     }
 
     pub(super) const fn wrote(&mut self, count: usize) {
@@ -90,7 +95,7 @@ impl Exchange {
         bytes: &[u8],
         mut take: impl FnMut(Part<'_>) -> Result<Option<usize>, String>,
     ) -> Result<(), String> {
-        let Self { is_reused, is_last, request, written, response, counts, .. } = self;
+        let Self { is_connected, is_reused, is_last, request, written, response, counts, .. } = self;
         // All is framing until it shows to be something else.
         counts.received.framing += bytes.len() as u64;
         let mut has_arrived = false;
@@ -103,7 +108,11 @@ impl Exchange {
                 *is_last |= head.is_last;
                 (*request, *written) = (Vec::new(), 0);
             }
-            *is_reused |= matches!(part, Part::End);
+            if matches!(part, Part::End) {
+                *is_reused = true;
+                // Nothing more is to come, and the server may take its time to hang up.
+                *is_connected &= !*is_last;
+            }
             if let Some(delivered) = take(part)? {
                 counts.received.framing -= delivered as u64;
                 counts.received.payload += delivered as u64;

@@ -12,7 +12,7 @@ use super::pace::Pace;
 use super::post::Post;
 use super::reader::{Delivered, Reader, Take, bytes};
 use super::refusal::Refusal;
-use super::response::Part;
+use super::response::{MAX_WAIT, Part};
 use super::stream::{Said, Stream};
 use super::{Came, Say, Side, Wire};
 use crate::Counts;
@@ -38,6 +38,8 @@ struct Ears {
     reader: Reader,
     stream: Stream,
     refusal: Option<Refusal>,
+    /// How it was put off last, unless it has got an answer since.
+    put_off: Option<String>,
     /// No carrier may begin before.
     not_before: Option<Instant>,
 }
@@ -50,6 +52,7 @@ impl Http {
             reader: Reader::default(),
             stream: Stream::new(longest),
             refusal: None,
+            put_off: None,
             not_before: None,
         };
         let (down, up) = (Exchange::new(), Post::new(longest));
@@ -79,10 +82,13 @@ impl Http {
     fn answered(&mut self, now: Instant) -> Result<(), String> {
         if let Some(refusal) = self.ears.refusal.take() {
             self.ears.not_before = Some(now + refusal.wait()?);
+            self.ears.put_off = Some(refusal.describe());
         } else if !self.ears.reader.is_open() {
             return Err("the server's answer opens no session".into());
         } else if !self.ears.stream.is_whole() {
             return Err("the server's answer ends within an event".into());
+        } else {
+            self.ears.put_off = None;
         }
         let next = if self.ears.reader.is_open() { self.pace.after(now, self.ears.reader.is_joining()) } else { now };
         self.next = Some(self.ears.not_before.map_or(next, |floor| floor.max(next)));
@@ -137,6 +143,17 @@ impl Wire for Http {
             Side::Down => self.down.ended(),
             Side::Up => self.up.exchange.ended(),
         }
+    }
+
+    fn is_connected(&self, side: Side) -> bool {
+        match side {
+            Side::Down => self.down.is_connected(),
+            Side::Up => self.up.exchange.is_connected(),
+        }
+    }
+
+    fn put_off(&self) -> Option<&str> {
+        self.ears.put_off.as_deref().or_else(|| self.up.put_off())
     }
 
     fn say(&mut self, what: Say<'_>) {
@@ -232,7 +249,7 @@ impl Ears {
         stream.receive(bytes, |said| {
             let more = match said {
                 Said::Retry(wait) => {
-                    *not_before = Some(now + wait);
+                    *not_before = Some(now + wait.min(MAX_WAIT));
                     None
                 }
                 said => hear(said, secret, reader, now, take)?,

@@ -107,6 +107,14 @@ pub(crate) trait Wire {
     fn wants(&self, side: Side) -> bool;
     /// There is a new connection on a side: what it says begins with a request.
     fn connected(&mut self, side: Side, now: Instant);
+    /// Whether the connection on a side, when there is one, is still of use: asked after what was read, and where not it is hung up.
+    fn is_connected(&self, _: Side) -> bool {
+        true
+    }
+    /// How the server has put it off, if it has, and it waits to ask again.
+    fn put_off(&self) -> Option<&str> {
+        None
+    }
     /// The server has ended or reset the connection on a side. An error where it was not to: the client is of no more use.
     fn ended(&mut self, side: Side, now: Instant) -> Result<(), String>;
     /// Takes something to say, once it is [open](Came::Open). It never refuses: who calls bounds it by [`backlog`](Self::backlog).

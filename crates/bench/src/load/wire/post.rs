@@ -36,6 +36,8 @@ pub(super) struct Post {
     sent: u64,
     /// Nothing is sent before.
     pause: Option<Instant>,
+    /// How it was put off last, unless records were taken since.
+    put_off: Option<String>,
 }
 
 #[derive(Debug)]
@@ -62,6 +64,7 @@ impl Post {
             acked: 0,
             sent: 0,
             pause: None,
+            put_off: None,
         }
     }
 
@@ -85,6 +88,10 @@ impl Post {
 
     pub(super) const fn due(&self) -> Option<Instant> {
         self.pause
+    }
+
+    pub(super) fn put_off(&self) -> Option<&str> {
+        self.put_off.as_deref()
     }
 
     pub(super) fn attend(&mut self, now: Instant) {
@@ -126,8 +133,10 @@ impl Post {
         }
         if let Some(refusal) = self.answer.refusal.take() {
             self.pause = Some(now + refusal.wait()?);
+            self.put_off = Some(refusal.describe());
             return Ok(());
         }
+        self.put_off = None;
         let ack = self.answer.ack.take().ok_or("the answer to a POST doesn't say which records the server has")?;
         self.acknowledged(ack)?;
         if self.acked < self.sent {

@@ -30,12 +30,18 @@ impl Refusal {
 
     /// How long to wait before the same is asked again; or why that is of no use.
     pub(super) fn wait(&self) -> Result<Duration, String> {
-        let meaning = match (self.status, self.retry_after) {
-            (429 | 503, Some(wait)) => return Ok(wait),
-            (404, _) => " (there is no such session)",
-            (409, _) => " (it misses a record before those of a POST)",
+        match (self.status, self.retry_after) {
+            (429 | 503, Some(wait)) => Ok(wait),
+            _ => Err(self.describe()),
+        }
+    }
+    /// It in words, with those of the server.
+    pub(super) fn describe(&self) -> String {
+        let meaning = match self.status {
+            404 => " (there is no such session)",
+            409 => " (it misses a record before those of a POST)",
             _ => "",
         };
-        Err(format!("the server refused a request with {}{meaning}: {}", self.status, reason(&self.body)))
+        format!("the server refused a request with {}{meaning}: {}", self.status, reason(&self.body))
     }
 }

@@ -10,6 +10,10 @@ pub(super) const MAX_HEAD: usize = 16 << 10;
 pub(super) const MAX_HEADERS: usize = 64;
 /// Longest line with a chunk's size.
 pub(super) const MAX_CHUNK_LINE: usize = 1 << 10;
+/// The longest that a server may put a client off: 1 h. What says more is taken for that.
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(3_600);
+/// How long it is put off where the server says so by a date, or by nothing that is a number.
+pub(super) const USUAL_WAIT: Duration = Duration::from_secs(1);
 
 /// Reads the responses of a connection, one for each request.
 #[derive(Debug)]
@@ -187,6 +191,11 @@ fn check(len: usize, max: usize, what: &str) -> Result<(), String> {
     if len <= max { Ok(()) } else { Err(format!("{what} of its answer is longer than {max} bytes")) }
 }
 
+/// What `Retry-After` says (RFC 9110 §10.2.3).
+fn wait(value: &str) -> Duration {
+    value.trim().parse().map_or(USUAL_WAIT, |seconds| Duration::from_secs(seconds).min(MAX_WAIT))
+}
+
 fn head(bytes: &[u8]) -> Result<Option<(Head, Next)>, String> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
@@ -204,7 +213,7 @@ fn head(bytes: &[u8]) -> Result<Option<(Head, Next)>, String> {
         len,
         status,
         is_last: text("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")),
-        retry_after: text("retry-after").and_then(|value| value.parse().ok()).map(Duration::from_secs),
+        retry_after: text("retry-after").map(wait),
         is_superseded: text("bowline-carrier") == Some("superseded"),
     };
     let is_chunked = text("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));

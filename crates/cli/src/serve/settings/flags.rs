@@ -15,6 +15,8 @@ pub(crate) struct ServeArgs {
     pub(crate) config: Option<PathBuf>,
     /// Only show what would be in force.
     pub(crate) print_config: bool,
+    /// End with who started it.
+    pub(crate) until_stdin_ends: bool,
     pub(crate) log: LogArgs,
     given: Vec<(&'static Setting, Vec<String>)>,
 }
@@ -53,6 +55,13 @@ impl Args for ServeArgs {
                     .action(ArgAction::SetTrue)
                     .help_heading(FILE)
                     .help("Print all settings that would be in force, as such a file, and exit"),
+            )
+            .arg(
+                Arg::new("until_stdin_ends")
+                    .long("until-stdin-ends")
+                    .action(ArgAction::SetTrue)
+                    .hide(true)
+                    .help("Stop, as by SIGTERM, when standard input ends: `bench` starts servers with it"),
             );
         let command = ALL.iter().fold(command, |command, setting| command.arg(flag(setting, &defaults)));
         LogArgs::augment_args(command)
@@ -99,6 +108,7 @@ impl FromArgMatches for ServeArgs {
         Ok(Self {
             config: matches.get_one::<PathBuf>("config").cloned(),
             print_config: matches.get_flag("print_config"),
+            until_stdin_ends: matches.get_flag("until_stdin_ends"),
             log: LogArgs::from_arg_matches(matches)?,
             given: ALL.iter().filter_map(given).collect(),
         })

@@ -3,7 +3,7 @@ use std::time::Duration;
 use bowline_core::session::max_event;
 
 use super::*;
-use crate::load::wire::response::{MAX_CHUNK_LINE, MAX_HEAD, MAX_HEADERS};
+use crate::load::wire::response::{MAX_CHUNK_LINE, MAX_HEAD, MAX_HEADERS, MAX_WAIT, USUAL_WAIT};
 use crate::load::wire::{LEAST_LONGEST, OVERHEAD, Say};
 
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -246,14 +246,54 @@ fn a_full_server_is_asked_again_when_it_says() {
         assert!(feed(&mut *wire, Side::Down, full, now).is_empty());
         assert_eq!(wire.due(), Some(now + Duration::from_secs(2)));
         wire.attend(now + Duration::from_secs(2));
-        // The connection is the last's, and has not ended yet.
-        assert!(wire.output(Side::Down).is_empty() && !wire.wants(Side::Down));
-        wire.ended(Side::Down, now).expect("it said so");
-        assert!(wire.wants(Side::Down));
+        // The connection was the last's, whether the server has hung up or not.
+        assert!(wire.output(Side::Down).is_empty() && !wire.is_connected(Side::Down) && wire.wants(Side::Down));
+        assert_eq!(wire.put_off(), Some("the server refused a request with 503: "));
         wire.connected(Side::Down, now);
         assert!(written(&mut *wire, Side::Down).contains("Bowline-Session: new"));
         assert_eq!((wire.counts().requests, wire.counts().connections), (2, 2));
     }
+}
+
+#[test]
+fn a_wait_has_a_bound_and_may_be_said_in_any_way() {
+    let now = Instant::now();
+    for (said, wait) in [
+        ("3600", MAX_WAIT),
+        ("3601", MAX_WAIT),
+        ("18446744073709551615", MAX_WAIT),
+        ("18446744073709551616", USUAL_WAIT),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", USUAL_WAIT),
+        ("soon", USUAL_WAIT),
+        ("", USUAL_WAIT),
+        (" 7 ", Duration::from_secs(7)),
+    ] {
+        let full = format!("HTTP/1.1 429 Slow down\r\nRetry-After: {said}\r\nContent-Length: 5\r\n\r\nfull\n");
+        let (mut wire, _) = begin(Transport::LongPolling);
+        assert!(feed(&mut *wire, Side::Down, &full, now).is_empty());
+        assert_eq!(
+            (wire.due(), wire.put_off()),
+            (Some(now + wait), Some("the server refused a request with 429: full"))
+        );
+        let mut wire = opened(Transport::Polling, now);
+        wire.say(Say::Message("one"));
+        posted(&mut *wire);
+        assert!(feed(&mut *wire, Side::Up, &full, now).is_empty());
+        assert!(wire.put_off().is_some());
+        wire.attend(now + wait);
+        posted(&mut *wire);
+        feed(&mut *wire, Side::Up, &ack(1), now);
+        assert_eq!(wire.put_off(), None);
+    }
+    // Of an event stream too.
+    let mut wire = opened(Transport::LongPolling, now);
+    written(&mut *wire, Side::Down);
+    feed(&mut *wire, Side::Down, &sized("retry: 18446744073709551615\n\n"), now);
+    assert!(wire.due().is_some_and(|due| due <= now + MAX_WAIT), "{:?}", wire.due());
+    // Without a word of when, it is of no use to ask again.
+    let (mut wire, _) = begin(Transport::LongPolling);
+    let log = feed(&mut *wire, Side::Down, "HTTP/1.1 503 Full\r\nContent-Length: 0\r\n\r\n", now);
+    assert_eq!(log, ["error: the server refused a request with 503: "]);
 }
 
 #[test]
