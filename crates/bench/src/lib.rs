@@ -121,9 +121,9 @@ pub use plan::{
 };
 pub use report::{
     Bytes, ChatReport, ChurnReport, ClientUse, ConnectReport, Counts, Drift, EchoReport, Event, FanoutReport, Faults,
-    HoldReport, IdleHold, IdleReport, KernelMemory, Lag, Latency, LoadReport, Phase, Progress, Reconciled, Report,
-    ResumeReport, SCHEMA_VERSION, ServerUse, ShootoutEnd, ShootoutReport, ShootoutStep, SocketMemory, Stretch,
-    TimeWait, Verdict, Wave,
+    FaultyClient, HoldReport, IdleHold, IdleReport, KernelMemory, Lag, Latency, LoadReport, MAX_NAMED_CLIENTS, Phase,
+    Progress, Reconciled, Report, ResumeReport, SCHEMA_VERSION, ServerUse, ShootoutEnd, ShootoutReport, ShootoutStep,
+    SocketMemory, Stretch, TimeWait, Verdict, Wave,
 };
 pub use suite::{MAX_CELLS, MAX_ROUNDS, Ran, START_TIMEOUT, ServerCommand, ServerSource, Suite, SuiteCell};
 pub use table::{Published, Reproduced, TablePlan};

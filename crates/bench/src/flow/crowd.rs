@@ -101,6 +101,7 @@ impl Totals {
         self.reconciled.add(tally);
         if tally.is_faulty() {
             self.faulty.insert(number);
+            self.reconciled.name(number, tally);
             self.reconciled.clients = self.faulty.len() as u64;
         }
     }

@@ -1,5 +1,7 @@
 //! What clients hear, and what they should have.
 
+use std::collections::BTreeMap;
+
 use super::book::{Kind, Page};
 use super::clock::Now;
 use super::measure::Measure;
@@ -23,6 +25,10 @@ pub(super) struct Listeners {
     pub(super) measure: Measure,
     /// Faults so far.
     pub(super) found: Reconciled,
+    /// The same of each member that had any.
+    faulty: BTreeMap<usize, Reconciled>,
+    /// The number of the first member among all clients of the load.
+    first: usize,
     /// How many of all connections have opened, the publisher's among them.
     pub(super) opened: usize,
     /// Those of them that opened since somebody asked.
@@ -52,7 +58,6 @@ struct Member {
     joined: usize,
     is_stalled: bool,
     is_lost: bool,
-    is_faulty: bool,
 }
 
 impl Listeners {
@@ -63,7 +68,6 @@ impl Listeners {
             joined: 0,
             is_stalled: slice.is_stalled(client),
             is_lost: false,
-            is_faulty: false,
         };
         Self {
             base: usize::MAX,
@@ -72,6 +76,8 @@ impl Listeners {
             schedule: None,
             measure: Measure::default(),
             found: Reconciled::default(),
+            faulty: BTreeMap::new(),
+            first: slice.first,
             opened: 0,
             fresh: Vec::new(),
             open: 0,
@@ -179,7 +185,7 @@ impl Listeners {
 
     /// Counts a fault of a member's.
     fn find(&mut self, index: usize, kind: fn(&mut Reconciled) -> &mut u64, what: impl FnOnce() -> String) {
-        self.members[index].is_faulty = true;
+        *kind(self.faulty.entry(index).or_default()) += 1;
         *kind(&mut self.found) += 1;
         if self.found.first.is_none() {
             self.found.first = Some(what());
@@ -201,7 +207,7 @@ impl Listeners {
     /// Judges all.
     pub(super) fn reconcile(&self, sent: &dyn Fn(u32) -> u64) -> Reconciled {
         let mut result = self.found.clone();
-        for member in &self.members {
+        for (index, member) in self.members.iter().enumerate() {
             let absent = member.absent(sent);
             if member.is_stalled && (member.told > 0 || member.is_lost) {
                 result.stalled_told += 1;
@@ -211,7 +217,12 @@ impl Listeners {
             result.expected += if member.is_stalled { 0 } else { member.owed(sent) };
             result.told += told;
             result.missing += absent - told;
-            result.clients += u64::from(member.is_faulty || absent > told);
+            let mut found = self.faulty.get(&index).cloned().unwrap_or_default();
+            found.missing = absent - told;
+            if found.is_faulty() {
+                result.clients += 1;
+                result.name(self.first + index, &found);
+            }
             if absent > told && result.first.is_none() {
                 result.first = Some(format!("{} messages never came to one client", absent - told));
             }
@@ -334,6 +345,8 @@ mod tests {
         let found = heard.reconcile();
         assert_eq!([found.duplicate, found.reordered, found.missing, found.wrong], [1, 1, 1, 2], "{found}");
         assert_eq!((found.clients, found.first.as_deref()), (3, Some("message 1 came again")));
+        let named: Vec<String> = found.faulty.iter().map(ToString::to_string).collect();
+        assert_eq!(named, ["client 0: 1 duplicate", "client 1: 1 missing 1 reordered", "client 2: 2 wrong"]);
     }
 
     #[test]

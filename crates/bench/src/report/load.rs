@@ -82,6 +82,27 @@ impl Counts {
     }
 }
 
+/// How many clients a report names whose deliveries were at fault: 16.
+pub const MAX_NAMED_CLIENTS: usize = 16;
+
+/// What was wrong with the deliveries of one client.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FaultyClient {
+    /// Its number, from 0 on.
+    pub client: usize,
+    /// As of [`Reconciled`], of this client alone.
+    pub missing: u64,
+    /// The same.
+    pub duplicate: u64,
+    /// The same.
+    pub reordered: u64,
+    /// The same.
+    pub wrong: u64,
+    /// The same.
+    pub closed: u64,
+}
+
 /// Whether all that was sent has come, from the first message to the last, warm-up included.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -107,6 +128,9 @@ pub struct Reconciled {
     pub stalled_told: u64,
     /// What the first fault was.
     pub first: Option<String>,
+    /// The first [`MAX_NAMED_CLIENTS`] of the clients that any of it happened to.
+    #[serde(default)]
+    pub faulty: Vec<FaultyClient>,
 }
 
 impl Reconciled {
@@ -130,6 +154,41 @@ impl Reconciled {
         if self.first.is_none() {
             self.first.clone_from(&other.first);
         }
+        let left = MAX_NAMED_CLIENTS.saturating_sub(self.faulty.len());
+        self.faulty.extend(other.faulty.iter().take(left));
+    }
+
+    /// Names a client that it happened to, with what was found of that one's deliveries.
+    pub(crate) fn name(&mut self, client: usize, found: &Self) {
+        let known = self.faulty.iter().position(|faulty| faulty.client == client);
+        let at = known.unwrap_or(self.faulty.len());
+        if at >= MAX_NAMED_CLIENTS {
+            return;
+        }
+        if known.is_none() {
+            self.faulty.push(FaultyClient { client, ..FaultyClient::default() });
+        }
+        let named = &mut self.faulty[at];
+        named.missing += found.missing;
+        named.duplicate += found.duplicate;
+        named.reordered += found.reordered;
+        named.wrong += found.wrong;
+        named.closed += found.closed;
+    }
+}
+
+impl fmt::Display for FaultyClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { client, missing, duplicate, reordered, wrong, closed } = self;
+        write!(f, "client {client}:")?;
+        let counts = [
+            (missing, "missing"),
+            (duplicate, "duplicate"),
+            (reordered, "reordered"),
+            (wrong, "wrong"),
+            (closed, "closed"),
+        ];
+        counts.iter().filter(|(count, _)| **count > 0).try_for_each(|(count, what)| write!(f, " {count} {what}"))
     }
 }
 
@@ -145,7 +204,8 @@ impl fmt::Display for Reconciled {
             "of {expected}: {missing} missing, {duplicate} duplicate, {reordered} reordered, {wrong} wrong, {closed} closed, "
         )?;
         write!(f, "of {clients} clients")?;
-        self.first.as_ref().map_or(Ok(()), |first| write!(f, " (first: {first})"))
+        self.first.as_ref().map_or(Ok(()), |first| write!(f, " (first: {first})"))?;
+        self.faulty.iter().try_for_each(|faulty| write!(f, "; {faulty}"))
     }
 }
 
@@ -241,5 +301,24 @@ impl fmt::Display for LoadReport {
             row(f, "stalled", format_args!("{} of {} were told", self.reconciled.stalled_told, self.plan.stalled))?;
         }
         row(f, "verdict", self.verdict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_clients_are_named_and_no_more() {
+        let found = Reconciled { missing: 2, closed: 1, ..Reconciled::default() };
+        let mut reconciled = Reconciled::default();
+        for client in [0, 0].into_iter().chain(0..MAX_NAMED_CLIENTS + 1) {
+            reconciled.name(client, &found);
+        }
+        assert_eq!(reconciled.faulty.len(), MAX_NAMED_CLIENTS);
+        assert_eq!(reconciled.faulty[0].to_string(), "client 0: 6 missing 3 closed");
+        let mut both = Reconciled { faulty: reconciled.faulty[1..].to_vec(), ..Reconciled::default() };
+        both.add(&reconciled);
+        assert_eq!(both.faulty.len(), MAX_NAMED_CLIENTS);
     }
 }

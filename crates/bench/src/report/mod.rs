@@ -14,7 +14,7 @@ pub use self::chat::{ChatReport, Drift};
 pub use self::churn::{ChurnReport, TimeWait};
 pub use self::fanout::{FanoutReport, Lag, Latency};
 pub use self::hold::{Event, HoldReport, Phase, Progress};
-pub use self::load::{Bytes, Counts, LoadReport, Reconciled, SocketMemory, Stretch};
+pub use self::load::{Bytes, Counts, FaultyClient, LoadReport, MAX_NAMED_CLIENTS, Reconciled, SocketMemory, Stretch};
 pub use self::resume::{ResumeReport, Wave};
 pub use self::shootout::{ShootoutEnd, ShootoutReport, ShootoutStep};
 
