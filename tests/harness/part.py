@@ -14,7 +14,7 @@ LOGS = CACHE / "logs"
 # A step that hangs must not take the whole run with it; the longest, a cold release build, takes a fifth of this.
 STEP_SECONDS = 1200
 # How much of a failed step's log goes to the terminal.
-TAIL_LINES = 80
+SHOWN_LINES = 120
 
 Counts = tuple[int, int, int]
 
@@ -89,8 +89,7 @@ class Part:
         for reason in re.findall(r"^skip - (.*)$", output, re.MULTILINE):
             self.reasons.append(f"{self.name}: {reason}")
         if failed:
-            tail = output.splitlines()[-TAIL_LINES:]
-            print("\n".join(f"     | {line}" for line in tail), flush=True)
+            print("\n".join(f"     | {line}" for line in telling(output)), flush=True)
             ended = f"ran longer than {seconds:.0f} s" if code is None else f"exit code {code}"
             self.fail(f"{name}: {ended}", failed)
         return failed == 0
@@ -133,6 +132,14 @@ def end_group(process: subprocess.Popen) -> None:
 
 def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def telling(output: str) -> list[str]:
+    """The lines of a failed step that say what failed: what `cargo test` printed of each failed test, or else the last ones."""
+    reports = re.findall(r"^failures:\n(.*?)^test result: FAILED", output, re.MULTILINE | re.DOTALL)
+    if reports:
+        return "\n".join(reports).splitlines()[:SHOWN_LINES]
+    return output.splitlines()[-SHOWN_LINES:]
 
 
 def one_check(_output: str, code: int | None) -> Counts:

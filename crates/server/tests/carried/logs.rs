@@ -1,10 +1,5 @@
 //! What stands in logs (section 3; threats S8 and S13).
 
-use std::{
-    io::{self, Write},
-    sync::{Arc, Mutex},
-};
-
 use bowline_server::{
     Hub, Session,
     http::{Grant, Guards},
@@ -12,35 +7,15 @@ use bowline_server::{
 use serde_json::json;
 
 use crate::{
+    log_lines::LogLines,
     peer::{Peer, WAYS, Way},
     support::{Http, Site, upgrade},
 };
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Not even where an application shows the request that it is given.
 #[tokio::test(start_paused = true)]
 async fn the_secret_stands_in_no_log() {
-    let lines = Lines::default();
-    let sink = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_ansi(false)
-        .with_writer(move || sink.clone())
-        .finish();
-    let _default = tracing::subscriber::set_default(subscriber);
+    let lines = LogLines::keep();
     for http in [Http::One, Http::Two] {
         let guards = Guards::new().authorize(|request| async move {
             tracing::info!(?request, "it is asked");
@@ -66,7 +41,7 @@ async fn the_secret_stands_in_no_log() {
         assert!(upgrade(&site, "/session", &offer, &[("origin", "https://evil.test")]).await.is_err());
         assert_eq!(peer.client.end().await.status, 204);
         crate::support::until("it ends", || site.hub.session_count() == 0).await;
-        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let text = lines.text();
         assert!(text.contains("it is asked") && text.contains("Sensitive"), "{text}");
         let bits = secret.rsplit_once('.').unwrap().1;
         let line = text.lines().find(|line| line.contains(bits));

@@ -9,6 +9,8 @@ mod ends;
 mod events;
 mod gaps;
 mod handlers;
+#[path = "../support/log_lines.rs"]
+mod log_lines;
 mod logs;
 mod lost;
 mod names;

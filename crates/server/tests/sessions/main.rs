@@ -8,6 +8,8 @@ mod direct;
 mod drain;
 mod ends;
 mod keepalive;
+#[path = "../support/log_lines.rs"]
+mod log_lines;
 mod messages;
 mod overload;
 mod phases;

@@ -1,43 +1,18 @@
 //! What a session's log lines stand in.
 
-use std::{
-    io::{self, Write},
-    sync::{Arc, Mutex},
-};
-
 use bowline_core::Role;
 use bowline_core::connection::Config;
 use bowline_server::{Hub, Session, hub::Admission, io::Io};
 use http::Request;
 use tokio::io::duplex;
 
+use crate::log_lines::LogLines;
 use crate::support::{client, rest, socket};
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// S13: the application's own lines say whose session they are about, and a peer can't write lines of its own.
 #[tokio::test]
 async fn s13_a_handlers_lines_stand_in_the_sessions_span() {
-    let lines = Lines::default();
-    let sink = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_ansi(false)
-        .with_writer(move || sink.clone())
-        .finish();
-    let _default = tracing::subscriber::set_default(subscriber);
+    let lines = LogLines::keep();
     let hub = Hub::builder().build();
     let (near, far) = duplex(1 << 10);
     let mut admission = Admission::default();
@@ -48,7 +23,7 @@ async fn s13_a_handlers_lines_stand_in_the_sessions_span() {
     let handle = hub.serve_with(ws, admission, |_: Session| async { tracing::info!("here it is") }).unwrap();
     assert_eq!(rest(&mut client(near)).await.1, 1000);
 
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = lines.text();
     let line = text.lines().find(|line| line.ends_with("here it is")).expect("it was said");
     assert!(line.contains(&format!("session{{id={}", handle.id())), "{line}");
     assert!(line.contains("identity=eve\\r\\n\\u{1b}[31mroot"), "{line}");
