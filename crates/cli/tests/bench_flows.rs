@@ -44,6 +44,9 @@ async fn what_makes_no_sense_is_told() {
         (&["shootout"], 2, "URL"),
         (&["shootout", "http://127.0.0.1:1/"], 1, "ws://"),
         (&["shootout", "ws://127.0.0.1:1/"], 1, "no server listens"),
+        (&["resume", "http://127.0.0.1:1/"], 1, "127.0.0.1:1: no server listens"),
+        (&["chat", "http://127.0.0.1:1/"], 1, "127.0.0.1:1: no server listens"),
+        (&["churn", "http://127.0.0.1:1/"], 1, "127.0.0.1:1: no server listens"),
     ] {
         let ran = run(&[&["bench"], args, &["--no-calibrate"]].concat(), b"").await;
         assert_eq!(ran.code, Some(code), "{args:?}: {}", ran.stderr);

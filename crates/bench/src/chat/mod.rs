@@ -37,10 +37,13 @@ async fn chat(plan: &ChatPlan, tell: Tell<'_>) -> Result<ChatReport, Error> {
     let (meter, mut pulse) = (Meter::new(plan.server_pid)?, Pulse::new(tell));
     let weather = Weather::new(plan)?;
     let run = Run::new(plan);
-    let mut seats = JoinSet::new();
+    let way = seat::way(plan, plan.target.to_string(), bowline_client::Transport::ALL.to_vec());
+    let knocking = flow::knock(&plan.target, &way, plan.open_timeout);
+    pulse.during(&run.crowd, (Phase::Ramp, Duration::ZERO), knocking).await.transpose()?;
+    let (mut seats, began) = (JoinSet::new(), run.crowd.now());
     let opening = run.open(&weather, &mut seats);
     let opened = pulse.during(&run.crowd, (Phase::Ramp, Duration::ZERO), opening).await;
-    let opening_seconds = run.crowd.now().as_secs_f64();
+    let opening_seconds = (run.crowd.now() - began).as_secs_f64();
     opened.transpose()?;
 
     let mut judges = JoinSet::new();

@@ -28,6 +28,11 @@ pub(super) struct Seat {
     random: Random,
 }
 
+/// The way of a client that goes there by one of these.
+pub(super) fn way(plan: &ChatPlan, url: String, transports: Vec<bowline_client::Transport>) -> Way {
+    Way { url, transports, backoff: plan.backoff, poll_interval: plan.poll_interval, memory: MEMORY }
+}
+
 /// What falls to a seat, whoever takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Lot {
@@ -64,10 +69,9 @@ impl Seat {
             Some(address) => (format!("http://{address}{path}"), bowline_client::Transport::ALL.to_vec()),
             None => (plan.target.to_string(), vec![flow::carrier(lot.transport)]),
         };
-        let (backoff, poll_interval) = (plan.backoff, plan.poll_interval);
         Self {
             number,
-            way: Way { url, transports, backoff, poll_interval, memory: MEMORY },
+            way: way(plan, url, transports),
             rooms: plan.rooms,
             per_client: plan.per_client,
             is_slow: lot.is_slow,

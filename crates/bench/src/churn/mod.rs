@@ -38,6 +38,7 @@ async fn churn(plan: &ChurnPlan, tell: Tell<'_>) -> Result<ChurnReport, Error> {
     let resident = || plan.server_pid.and_then(|pid| resident(pid).ok());
     let house = Arc::new(House::new(plan)?);
     // What is wrong with every client shows at the first, and ends the run with a clear error.
+    flow::reach(&plan.target, plan.open_timeout).await?;
     house.settle().await?;
     let (resident_before, start) = (resident(), meter.sample()?);
     let began = house.crowd.now();

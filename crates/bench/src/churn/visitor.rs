@@ -3,12 +3,12 @@
 use std::{sync::Mutex, time::Duration};
 
 use bowline_client::{Client, Event};
-use bowline_core::{CloseCode, stream::Connector};
+use bowline_core::stream::Connector;
 
 use crate::{
     Error, Target,
     dial::Dialer,
-    flow::{Way, locked},
+    flow::{self, Way, locked},
 };
 
 /// What a visitor comes by.
@@ -37,18 +37,7 @@ impl Door {
                 let opened = opened.map_err(|error| Error::NotWebSocket { problem: error.to_string() });
                 opened.map(|socket| Visitor::Raw(socket.into()))
             }
-            Self::Session(way) => {
-                let mut client = way.client()?;
-                loop {
-                    match client.next().await {
-                        Some(Event::Connected { .. }) => return Ok(Visitor::Session(client)),
-                        Some(Event::Disconnected { reason, .. }) => return Err(Error::NotSession { problem: reason }),
-                        Some(Event::Closed(why)) => return Err(Error::NotSession { problem: why.to_string() }),
-                        Some(_) => {}
-                        None => return Err(Error::NotSession { problem: "it was closed".into() }),
-                    }
-                }
-            }
+            Self::Session(way) => flow::come(way).await.map(Visitor::Session),
         }
     }
 }
@@ -100,16 +89,7 @@ impl Visitor {
                 if let Ok(why) = tokio::time::timeout(stay, staying).await {
                     return Err(why);
                 }
-                client.sender().close(CloseCode::NORMAL_CLOSURE);
-                // Bounded by `close_timeout`, of 10 s.
-                while let Some(event) = client.next().await {
-                    match event {
-                        Event::Closed(bowline_client::Closed::ByClient { clean: true }) => return Ok(()),
-                        Event::Closed(why) => return Err(why.to_string()),
-                        _ => {}
-                    }
-                }
-                Ok(())
+                flow::go(client).await
             }
         }
     }

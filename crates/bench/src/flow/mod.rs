@@ -8,6 +8,7 @@ mod crowd;
 mod echoes;
 mod guest;
 mod herd;
+mod knock;
 mod pulse;
 mod say;
 mod sequence;
@@ -28,6 +29,7 @@ pub(crate) use self::{
     clients::{Way, draw_rooms},
     crowd::{Crowd, Settings},
     guest::{Going, Guest},
+    knock::{come, go, knock, reach},
     pulse::{Pulse, Tell},
     turn::Turn,
 };

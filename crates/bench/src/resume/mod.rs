@@ -37,9 +37,11 @@ async fn resume(plan: &ResumePlan, tell: Tell<'_>) -> Result<ResumeReport, Error
     let run = Run::new(plan, &victim)?;
     let (mut pulse, mut guests) = (Pulse::new(tell), JoinSet::new());
     let meter = Meter::new(plan.server_pid)?;
-    let opening = run.open(&mut guests);
+    let knocking = flow::knock(&plan.target, &run.way, plan.open_timeout);
+    pulse.during(&run.crowd, (Phase::Ramp, Duration::ZERO), knocking).await.transpose()?;
+    let (began, opening) = (run.crowd.now(), run.open(&mut guests));
     let opened = pulse.during(&run.crowd, (Phase::Ramp, Duration::ZERO), opening).await;
-    let opening_seconds = run.crowd.now().as_secs_f64();
+    let opening_seconds = (run.crowd.now() - began).as_secs_f64();
     opened.transpose()?;
 
     let (start, before) = (meter.sample()?, run.crowd.totals().deliveries);

@@ -1,12 +1,14 @@
 //! A soak, of a second or two.
 
 use bowline_bench::{
-    ChatPlan, ChatReport, Plan, Report, Transport, Verdict,
+    ChatPlan, ChatReport, Error, Plan, Report, Transport, Verdict,
     proxy::{Faults, Proxy},
 };
 use tokio::runtime::Runtime;
 
-use crate::server::{Process, Site, broken_off, is_under_way, ms, run, run_until_under_way};
+use crate::server::{
+    Process, Site, broken_off, free_address, is_under_way, ms, run, run_until_under_way, silent, speaking,
+};
 
 fn short(site: &Site) -> ChatPlan {
     let mut plan = ChatPlan::new(site.target(Transport::WebSocket));
@@ -75,6 +77,36 @@ fn a_chat_that_is_broken_off_reports_what_there_is() {
     let Report::Chat(report) = broken_off(&Plan::Chat(plan), is_under_way) else { panic!("another report") };
     assert!(report.interrupted && report.seconds < 60.0 && report.deliveries > 0, "{report}");
     assert!(report.verdict != Verdict::Faulty && !report.over_time.is_empty(), "{report}");
+}
+
+#[test]
+fn a_server_that_is_not_there_or_has_no_sessions_is_told_at_once() {
+    let site = Site::honest();
+    let error = |url: String| {
+        let mut plan = short(&site);
+        (plan.target, plan.open_timeout) = (url.parse().unwrap(), ms(30_000));
+        run(&Plan::Chat(plan)).expect_err("there is nothing")
+    };
+    let nobody = error(format!("http://{}/", free_address()));
+    assert!(
+        matches!(nobody, Error::Unreachable { .. }) && nobody.to_string().contains("no server listens"),
+        "{nobody}"
+    );
+    let nowhere = error(format!("http://{}/nowhere/", site.address));
+    assert!(matches!(nowhere, Error::NotSession { .. }) && nowhere.to_string().contains("404"), "{nowhere}");
+    let mail = error(format!("http://{}/", speaking("220 smtp.example.com ESMTP\r\n")));
+    assert!(matches!(mail, Error::NotSession { .. }), "{mail}");
+}
+
+#[test]
+fn a_server_that_says_nothing_is_waited_for_no_longer_than_it_may_take() {
+    let site = Site::honest();
+    let mut plan = short(&site);
+    let silent = silent();
+    let address = silent.local_addr().expect("it has an address");
+    (plan.target, plan.open_timeout) = (format!("http://{address}/").parse().unwrap(), ms(300));
+    let error = run(&Plan::Chat(plan)).expect_err("there is nothing");
+    assert!(matches!(error, Error::Timeout { waiting_for: "a client to open", .. }), "{error}");
 }
 
 #[test]

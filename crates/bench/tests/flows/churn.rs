@@ -90,7 +90,7 @@ fn a_server_that_is_not_there_or_has_no_sessions_is_told() {
     let mut plan = ChurnPlan::new(format!("ws://{}/", free_address()).parse().unwrap(), Transport::Raw);
     assert!(matches!(run(&Plan::Churn(plan.clone())), Err(Error::Unreachable { .. })));
     plan.transport = Transport::Comet;
-    assert!(matches!(run(&Plan::Churn(plan.clone())), Err(Error::NotSession { .. })));
+    assert!(matches!(run(&Plan::Churn(plan.clone())), Err(Error::Unreachable { .. })));
     let site = Site::honest();
     plan.target = format!("http://{}/nowhere/", site.address).parse().unwrap();
     let error = run(&Plan::Churn(plan)).expect_err("there is nothing");

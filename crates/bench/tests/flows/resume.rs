@@ -102,7 +102,8 @@ fn what_ends_a_run_is_told() {
     let target = format!("http://{address}/").parse().unwrap();
     let mut plan = ResumePlan::new(target, Transport::WebSocket);
     (plan.clients, plan.open_timeout) = (1, ms(500));
-    assert!(matches!(run(&Plan::Resume(plan.clone())), Err(Error::Timeout { .. } | Error::NotSession { .. })));
+    let error = run(&Plan::Resume(plan.clone())).expect_err("nobody is there");
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
     for (program, part) in [("/does/not/exist", "start /does/not/exist"), ("false", "ended at once")] {
         plan.kill = Kill::Server { command: vec![program.to_owned()], down: ms(0) };
         let error = run(&Plan::Resume(plan.clone())).expect_err("no server").to_string();
@@ -112,6 +113,17 @@ fn what_ends_a_run_is_told() {
     plan.target = site.target(Transport::WebSocket);
     let error = run(&Plan::Resume(plan)).expect_err("somebody else's").to_string();
     assert!(error.contains("somebody else listens"), "{error}");
+}
+
+#[test]
+fn a_server_without_sessions_is_told_at_once() {
+    let site = Site::honest();
+    for transport in Transport::SESSIONS {
+        let mut plan = short(&site, transport);
+        plan.target = format!("http://{}/nowhere/", site.address).parse().unwrap();
+        let error = run(&Plan::Resume(plan)).expect_err("there is nothing");
+        assert!(matches!(error, Error::NotSession { .. }) && error.to_string().contains("404"), "{error}");
+    }
 }
 
 #[test]

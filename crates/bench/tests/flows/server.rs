@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    io::Write as _,
     net::{SocketAddr, TcpListener, TcpStream},
     ops::ControlFlow,
     process::{Child, Command, Stdio},
@@ -77,7 +78,24 @@ impl Site {
 
 /// An address that nobody listens on, for the moment.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+    silent().local_addr().expect("it has an address")
+}
+
+/// A server that says so to whoever comes, whatever they say, and hangs up.
+pub(crate) fn speaking(said: &'static str) -> SocketAddr {
+    let listener = silent();
+    let address = listener.local_addr().expect("it has an address");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            drop(stream.write_all(said.as_bytes()));
+        }
+    });
+    address
+}
+
+/// A server that never says anything.
+pub(crate) fn silent() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").expect("a free port")
 }
 
 /// The command that starts a server at `{address}`: this test, which then is nothing but the server.
