@@ -117,13 +117,13 @@ pub use plan::{
     ACKNOWLEDGE_EVERY, Arrivals, Ask, ChatPlan, ChurnPlan, ConnectPlan, Deflate, EchoPlan, FanoutPlan, Headers,
     HoldPlan, IdlePlan, Kill, LoadPlan, MAX_CONNECTIONS, MAX_DURATION, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_KILLS,
     MAX_MESSAGE_SIZE, MAX_PROCESSES, MAX_PUBLICATIONS, MAX_RATE, MAX_ROOMS, MAX_ROOMS_PER_CLIENT, MAX_SAMPLES,
-    MAX_STRETCHES, MIN_LOAD_SIZE, MessageKind, Plan, ResumePlan, ShootoutPlan, Traffic, Transport,
+    MAX_STRETCHES, MIN_LOAD_SIZE, MessageKind, Plan, ResumePlan, ShootoutPlan, Talk, Traffic, Transport,
 };
 pub use report::{
     Bytes, ChatReport, ChurnReport, ClientUse, ConnectReport, Counts, Drift, EchoReport, Event, FanoutReport, Faults,
     FaultyClient, HoldReport, IdleHold, IdleReport, KernelMemory, Lag, Latency, LoadReport, MAX_NAMED_CLIENTS, Phase,
     Progress, Reconciled, Report, ResumeReport, SCHEMA_VERSION, ServerUse, ShootoutEnd, ShootoutReport, ShootoutStep,
-    SocketMemory, Stretch, TimeWait, Verdict, Wave,
+    SocketMemory, Stretch, Talked, TimeWait, Verdict, Wave,
 };
 pub use suite::{MAX_CELLS, MAX_ROUNDS, Ran, START_TIMEOUT, ServerCommand, ServerSource, Suite, SuiteCell};
 pub use table::{Published, Reproduced, TablePlan};

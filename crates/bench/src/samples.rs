@@ -4,8 +4,8 @@ use crate::{
     At, Bytes, Calibration, Cell, ChatPlan, ChatReport, ChurnPlan, ChurnReport, ClientUse, ConnectPlan, ConnectReport,
     Counts, Distribution, Document, EchoPlan, EchoReport, Entry, Environment, FanoutPlan, FanoutReport, Faults,
     HoldPlan, HoldReport, IdleHold, IdlePlan, IdleReport, KernelMemory, Lag, Latency, Line, LoadPlan, LoadReport, Plot,
-    Reconciled, Report, ResumePlan, ResumeReport, SCHEMA_VERSION, ServerUse, SocketMemory, Stretch, Table, Target,
-    Traffic, Transport, Verdict,
+    Reconciled, Report, ResumePlan, ResumeReport, SCHEMA_VERSION, ServerUse, SocketMemory, Stretch, Table, Talked,
+    Target, Traffic, Transport, Verdict,
 };
 
 const CLIENT: ClientUse = ClientUse { cpu_seconds: 1.0, share: 0.1 };
@@ -300,29 +300,15 @@ pub(crate) fn chat() -> ChatReport {
     ChatReport {
         schema: SCHEMA_VERSION,
         plan: ChatPlan::new(target("http://127.0.0.1:9001/")),
-        opening_seconds: 0.2,
-        seconds: 60.0,
-        echoes: 3_000,
-        publications: 3_000,
-        deliveries: 33_000,
-        latency: times(1e6, 0),
-        lag: times(50_000.0, 0),
+        talked: talked(60.0, 3_000, 33_000),
         comings: 290,
         goings: 290,
         switches: 40,
-        reconnects: times(9e6, 0),
-        lost_sessions: 0,
-        gaps: 0,
         over_time: (1..=6).map(|at| stretch(f64::from(at) * 10.0, 1.0)).collect(),
         memory: None,
         latency_drift: None,
         resident: Some(40 << 20),
-        reconciled: Reconciled { expected: 33_000, ..Reconciled::default() },
         judged: (6, 90_000),
-        violations: Vec::new(),
-        server: Some(server(20_000.0)),
-        client: CLIENT,
-        interrupted: false,
         verdict: Verdict::Fine,
     }
 }
@@ -331,26 +317,32 @@ pub(crate) fn resume() -> ResumeReport {
     ResumeReport {
         schema: SCHEMA_VERSION,
         plan: ResumePlan::new(target("http://127.0.0.1:9001/"), Transport::WebSocket),
-        opening_seconds: 0.2,
-        seconds: 20.0,
-        echoes: 2_000,
-        publications: 2_000,
-        deliveries: 42_000,
-        latency: times(1e6, 0),
-        lag: times(50_000.0, 0),
+        talked: talked(20.0, 2_000, 42_000),
         waves: Vec::new(),
-        reconnects: times(9e6, 0),
         peak_reconnects: 57,
         resumed: 200,
         replayed: 12,
+        verdict: Verdict::Fine,
+    }
+}
+
+fn talked(seconds: f64, echoes: u64, deliveries: u64) -> Talked {
+    Talked {
+        opening_seconds: 0.2,
+        seconds,
+        echoes,
+        publications: echoes,
+        deliveries,
+        latency: times(1e6, 0),
+        lag: times(50_000.0, 0),
+        reconnects: times(9e6, 0),
         lost_sessions: 0,
         gaps: 0,
-        reconciled: Reconciled { expected: 42_000, ..Reconciled::default() },
+        reconciled: Reconciled { expected: deliveries, ..Reconciled::default() },
         violations: Vec::new(),
         server: Some(server(20_000.0)),
         client: CLIENT,
         interrupted: false,
-        verdict: Verdict::Fine,
     }
 }
 

@@ -1,11 +1,14 @@
 //! Documents that earlier versions of the same schema wrote are read, whole.
 
-use bowline_bench::{Document, SCHEMA_VERSION, Verdict, csv, hlog, page, plots, summary};
+use bowline_bench::{Document, Report, SCHEMA_VERSION, Verdict, csv, hlog, page, plots, summary};
 use serde_json::Value;
 
 /// One run of each kind, with tables, plots and calibration, as they were when the schema was new. It is not to be changed to
 /// please a test: a field that an old document lacks needs a default.
 const SCHEMA_3: &str = include_str!("documents/schema-3.json");
+
+/// A report of a chat and one of killed carriers, as they were when each had all fields of its own. Not to be changed either.
+const TALK: &str = include_str!("documents/schema-3-talk.json");
 
 /// A distribution's form depends on how it is compressed, what is in it doesn't.
 fn is_distribution(value: &Value) -> bool {
@@ -39,6 +42,14 @@ fn old_documents_of_the_schema_are_read_and_keep_their_fields() {
     let new: Value = serde_json::from_str(&document.to_json().expect("JSON")).expect("JSON");
     assert_kept(&old, &new, "");
     assert_eq!(Document::from_json(&document.to_json().expect("JSON")).expect("the same"), document);
+}
+
+#[test]
+fn what_reports_of_talking_clients_have_in_common_is_where_it_was() {
+    let reports: Vec<Report> = serde_json::from_str(TALK).expect("reports");
+    assert!(matches!(&reports[..], [Report::Chat(_), Report::Resume(_)]));
+    let old: Value = serde_json::from_str(TALK).expect("JSON");
+    assert_kept(&old, &serde_json::to_value(&reports).expect("JSON"), "");
 }
 
 #[test]

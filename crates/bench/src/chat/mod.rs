@@ -6,22 +6,16 @@ mod weather;
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::watch,
-    task::JoinSet,
-    time::{sleep_until, timeout},
-};
+use tokio::{sync::watch, task::JoinSet, time::sleep_until};
 
 use self::{seat::Seat, stretches::Stretches, weather::Weather};
 use crate::{
-    ChatPlan, ChatReport, Error, Event, Phase, SCHEMA_VERSION, Verdict, delivery, dial,
-    flow::{self, Crowd, Pulse, Settings, Tell, Turn},
+    ChatPlan, ChatReport, Error, Event, Phase, SCHEMA_VERSION, delivery,
+    flow::{self, Crowd, Pulse, Settings, Tell, Turn, Way},
     process::{Meter, Usage, monotonic_nanoseconds, resident},
     random::Random,
 };
 
-/// Sockets of one client: two over HTTP while it changes, and two for each on the proxy.
-const SOCKETS: usize = 6;
 /// How long a slow client takes for a publication.
 const SLOW_PAUSE: Duration = Duration::from_millis(20);
 /// Violations that are kept.
@@ -29,7 +23,7 @@ const MAX_VIOLATIONS: usize = 100;
 
 pub(crate) fn run(plan: &ChatPlan, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<ChatReport, Error> {
     plan.check()?;
-    dial::reserve(plan.clients * SOCKETS)?;
+    flow::reserve(plan.talk.clients)?;
     flow::block_on(chat(plan, &mut tell))
 }
 
@@ -37,13 +31,13 @@ async fn chat(plan: &ChatPlan, tell: Tell<'_>) -> Result<ChatReport, Error> {
     let (meter, mut pulse) = (Meter::new(plan.server_pid)?, Pulse::new(tell));
     let weather = Weather::new(plan)?;
     let run = Run::new(plan);
-    let way = seat::way(plan, plan.target.to_string(), bowline_client::Transport::ALL.to_vec());
+    let way = Way::of(&plan.talk, plan.target.to_string(), bowline_client::Transport::ALL.to_vec(), seat::MEMORY);
     let knocking = flow::knock(&plan.target, &way, plan.open_timeout);
     pulse.during(&run.crowd, (Phase::Ramp, Duration::ZERO), knocking).await.transpose()?;
     let (mut seats, began) = (JoinSet::new(), run.crowd.now());
     let opening = run.open(&weather, &mut seats);
     let opened = pulse.during(&run.crowd, (Phase::Ramp, Duration::ZERO), opening).await;
-    let opening_seconds = (run.crowd.now() - began).as_secs_f64();
+    let opening = run.crowd.now() - began;
     opened.transpose()?;
 
     let mut judges = JoinSet::new();
@@ -53,14 +47,14 @@ async fn chat(plan: &ChatPlan, tell: Tell<'_>) -> Result<ChatReport, Error> {
     let (began, mut end) = (run.crowd.now(), Duration::ZERO);
     let mut is_last = false;
     while !is_last {
-        end = (end + plan.stretch).min(plan.duration);
+        end = (end + plan.stretch).min(plan.talk.duration);
         let talking = flow::unless_gone(&meter, sleep_until(run.crowd.at(began + end).into()));
         let talked = pulse.during(&run.crowd, (Phase::Steady, plan.stretch), talking).await;
         if talked == Some(None) {
             run.crowd.totals().lose(1, flow::SERVER_GONE.to_owned());
         }
         stretches.end(&run.crowd, run.crowd.now() - began, &meter)?;
-        is_last = end >= plan.duration || talked != Some(Some(()));
+        is_last = end >= plan.talk.duration || talked != Some(Some(()));
         run.next_turn(&mut judges, is_last);
     }
     let usage = meter.usage(&start.0, run.crowd.totals().deliveries - start.1)?;
@@ -70,13 +64,13 @@ async fn chat(plan: &ChatPlan, tell: Tell<'_>) -> Result<ChatReport, Error> {
         weather.clear().await?;
         let judged = judges.join_all().await;
         run.turns.send_replace(None);
-        let patience = plan.drain_timeout + flow::CLOSING;
+        let patience = plan.talk.drain_timeout + flow::CLOSING;
         let left = flow::done_within(&mut seats, patience).await;
         run.crowd.totals().abandon(left, patience);
         Ok(judged)
     };
-    let judged = pulse.see_through(&run.crowd, (Phase::Drain, plan.drain_timeout), judging).await?;
-    Ok(run.report(opening_seconds, stretches, &judged, &usage, pulse.is_broken()))
+    let judged = pulse.see_through(&run.crowd, (Phase::Drain, plan.talk.drain_timeout), judging).await?;
+    Ok(run.report(opening, stretches, &judged, &usage, pulse.is_broken()))
 }
 
 struct Run<'a> {
@@ -87,12 +81,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(plan: &'a ChatPlan) -> Self {
-        let settings = Settings {
-            size: plan.size,
-            period: Duration::from_secs_f64(plan.clients as f64 / plan.rate),
-            slow_pause: SLOW_PAUSE,
-            drain_timeout: plan.drain_timeout,
-        };
+        let settings = Settings::of(&plan.talk, SLOW_PAUSE);
         let turns = watch::Sender::new(Some(turn(plan)));
         Self { plan, crowd: Arc::new(Crowd::new(settings)), turns }
     }
@@ -100,15 +89,13 @@ impl<'a> Run<'a> {
     /// Fills all seats, and waits until each client is in its rooms.
     async fn open(&self, weather: &Weather, seats: &mut JoinSet<Result<(), Error>>) -> Result<(), Error> {
         let (plan, mut random) = (self.plan, Random::new(self.plan.seed));
+        let Some(turn) = self.turns.borrow().clone() else { return Ok(()) };
         let begin = |number: usize| {
             let seat = Seat::new(plan, number, weather, &mut random);
             seats.spawn(seat.fill(Arc::clone(&self.crowd), self.turns.clone()));
             Ok(())
         };
-        self.crowd.open(plan.clients, plan.open_timeout, begin).await?;
-        let Some(turn) = self.turns.borrow().clone() else { return Ok(()) };
-        let late = |_| Error::Timeout { waiting_for: "rooms to be joined", after: plan.open_timeout };
-        timeout(plan.open_timeout, turn.until_heard_by(plan.clients * plan.per_client)).await.map_err(late)?;
+        self.crowd.open((&plan.talk, &turn), plan.open_timeout, begin).await?;
         self.crowd.complete();
         Ok(())
     }
@@ -130,48 +117,33 @@ impl<'a> Run<'a> {
 
     fn report(
         &self,
-        opening_seconds: f64,
+        opening: Duration,
         stretches: Stretches,
         judged: &[delivery::Verdict],
         usage: &Usage,
         interrupted: bool,
     ) -> ChatReport {
-        let totals = std::mem::take(&mut *self.crowd.totals());
-        let is_faulty = totals.reconciled.is_faulty() || judged.iter().any(|verdict| !verdict.is_clean());
+        let mut totals = self.crowd.totals();
         let violations = judged.iter().flat_map(|verdict| &verdict.violations).take(MAX_VIOLATIONS);
-        let verdict = Verdict::of_times(is_faulty, &usage.client, &totals.lag);
+        let talked = totals.talked(opening, usage, violations.map(ToString::to_string).collect(), interrupted);
         ChatReport {
             schema: SCHEMA_VERSION,
             plan: self.plan.clone(),
-            opening_seconds,
-            seconds: usage.seconds,
-            echoes: totals.echoes,
-            publications: totals.publications,
-            deliveries: totals.deliveries,
-            latency: totals.latency,
-            lag: totals.lag,
             comings: totals.comings,
             goings: totals.goings,
             switches: totals.switches,
-            reconnects: totals.reconnects,
-            lost_sessions: totals.lost,
-            gaps: totals.gaps,
             memory: stretches.memory(),
             latency_drift: stretches.latency(),
             over_time: stretches.into_all(),
             resident: resident(std::process::id()).ok(),
-            reconciled: totals.reconciled,
             judged: (judged.len() as u64, judged.iter().map(|verdict| verdict.events).sum()),
-            violations: violations.map(ToString::to_string).collect(),
-            server: usage.server,
-            client: usage.client,
-            interrupted,
-            verdict,
+            verdict: talked.verdict(judged.iter().all(delivery::Verdict::is_clean)),
+            talked,
         }
     }
 }
 
 /// A turn with rooms that nobody else has.
 fn turn(plan: &ChatPlan) -> Arc<Turn> {
-    Arc::new(Turn::new(format!("chat-{:x}-", monotonic_nanoseconds()), plan.drain_timeout))
+    Arc::new(Turn::new(format!("chat-{:x}-", monotonic_nanoseconds()), plan.talk.drain_timeout))
 }

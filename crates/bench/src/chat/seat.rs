@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How long those that move remember that a transport doesn't work: then they try upward again.
-const MEMORY: Duration = Duration::from_secs(2);
+pub(super) const MEMORY: Duration = Duration::from_secs(2);
 
 /// A place in the chat.
 pub(super) struct Seat {
@@ -26,11 +26,6 @@ pub(super) struct Seat {
     /// How long a client stays, on average; zero for ever.
     stay: Duration,
     random: Random,
-}
-
-/// The way of a client that goes there by one of these.
-pub(super) fn way(plan: &ChatPlan, url: String, transports: Vec<bowline_client::Transport>) -> Way {
-    Way { url, transports, backoff: plan.backoff, poll_interval: plan.poll_interval, memory: MEMORY }
 }
 
 /// What falls to a seat, whoever takes it.
@@ -54,7 +49,7 @@ impl Lot {
         Self {
             moves: is_one_of(plan.moving, number),
             // From the second on: the first moves.
-            is_slow: is_one_of(plan.slow, (number + plan.clients - 1) % plan.clients),
+            is_slow: is_one_of(plan.slow, (number + plan.talk.clients - 1) % plan.talk.clients),
             transport: Transport::SESSIONS[stay_before % Transport::SESSIONS.len()],
         }
     }
@@ -62,7 +57,6 @@ impl Lot {
 
 impl Seat {
     pub(super) fn new(plan: &ChatPlan, number: usize, weather: &Weather, random: &mut Random) -> Self {
-        let clients = plan.clients as f64;
         let lot = Lot::of(plan, number);
         let path = plan.target.path();
         let (url, transports) = match weather.address().filter(|_| lot.moves) {
@@ -71,11 +65,11 @@ impl Seat {
         };
         Self {
             number,
-            way: way(plan, url, transports),
-            rooms: plan.rooms,
-            per_client: plan.per_client,
+            way: Way::of(&plan.talk, url, transports, MEMORY),
+            rooms: plan.talk.rooms,
+            per_client: plan.talk.per_client,
             is_slow: lot.is_slow,
-            phase: Duration::from_secs_f64(clients / plan.rate * (number as f64 / clients)),
+            phase: plan.talk.due(number),
             stay: plan.stay,
             random: random.split(),
         }
@@ -127,7 +121,7 @@ mod tests {
     fn lots(change: impl Fn(&mut ChatPlan)) -> (usize, usize, [usize; 4]) {
         let mut plan = ChatPlan::new("http://127.0.0.1:1/".parse().unwrap());
         change(&mut plan);
-        let lots: Vec<_> = (0..plan.clients).map(|number| Lot::of(&plan, number)).collect();
+        let lots: Vec<_> = (0..plan.talk.clients).map(|number| Lot::of(&plan, number)).collect();
         let on = |transport| lots.iter().filter(|lot| !lot.moves && lot.transport == transport).count();
         let count = |is: fn(&Lot) -> bool| lots.iter().filter(|lot| is(lot)).count();
         (count(|lot| lot.moves), count(|lot| lot.is_slow), Transport::SESSIONS.map(on))
@@ -139,13 +133,13 @@ mod tests {
         assert_eq!(lots(|plan| plan.moving = 0.0), (0, 1, [25; 4]));
         assert_eq!(lots(|plan| plan.moving = 0.5), (50, 1, [13, 13, 12, 12]));
         assert_eq!(lots(|plan| (plan.moving, plan.slow) = (1.0, 1.0)), (100, 100, [0; 4]));
-        assert_eq!(lots(|plan| (plan.clients, plan.slow) = (1, 0.0)), (1, 0, [0; 4]));
+        assert_eq!(lots(|plan| (plan.talk.clients, plan.slow) = (1, 0.0)), (1, 0, [0; 4]));
     }
 
     #[test]
     fn who_is_slow_is_not_who_moves() {
         let plan = ChatPlan::new("http://127.0.0.1:1/".parse().unwrap());
-        let lots: Vec<_> = (0..plan.clients).map(|number| Lot::of(&plan, number)).collect();
+        let lots: Vec<_> = (0..plan.talk.clients).map(|number| Lot::of(&plan, number)).collect();
         assert!(lots.iter().all(|lot| !(lot.is_slow && lot.moves)), "{lots:?}");
     }
 }

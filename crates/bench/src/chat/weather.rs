@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 use crate::{
-    ChatPlan, Error,
-    proxy::{Config, Faults, Proxy},
+    ChatPlan, Error, flow,
+    proxy::{Faults, Proxy},
     random::Random,
 };
 
@@ -19,8 +19,7 @@ impl Weather {
         if plan.moving == 0.0 {
             return Ok(Self(None));
         }
-        let config = Config::default().max_connections(plan.clients.saturating_mul(4).max(1_024));
-        Ok(Self(Some(Arc::new(Proxy::start(plan.target.resolve()?, Faults::default(), config)?))))
+        Ok(Self(Some(Arc::new(flow::proxy(&plan.target, plan.talk.clients)?))))
     }
 
     /// Where those that move go; `None` where nobody does.

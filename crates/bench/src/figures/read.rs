@@ -4,7 +4,7 @@ use super::Figures;
 use crate::process::float;
 use crate::{
     Bytes, ChatReport, ChurnReport, ClientUse, ConnectReport, Distribution, EchoReport, FanoutReport, Faults,
-    HoldReport, IdleReport, Latency, LoadReport, Reconciled, Report, ResumeReport, ServerUse, ShootoutReport,
+    HoldReport, IdleReport, Latency, LoadReport, Reconciled, Report, ResumeReport, ServerUse, ShootoutReport, Talked,
 };
 
 const MEBIBYTE: f64 = 1_048_576.0;
@@ -107,19 +107,10 @@ impl Figures {
     }
 
     fn resume(&mut self, report: &ResumeReport) {
-        self.set("rate", float(report.deliveries) / report.seconds);
-        self.uses(report.server.as_ref(), &report.client);
-        self.set("clients", float(report.plan.clients as u64));
-        self.distribution(LATENCY, &report.latency);
-        self.lag(&report.lag);
-        self.reconnects(&report.reconnects);
+        self.talked(report.plan.talk.clients, &report.talked);
         self.set("peak_reconnects", float(report.peak_reconnects as u64));
         self.set("resumed", float(report.resumed));
         self.set("replayed", float(report.replayed));
-        self.set("lost_sessions", float(report.lost_sessions));
-        self.set("gaps", float(report.gaps));
-        self.set("opening", report.opening_seconds);
-        self.reconciled(&report.reconciled);
     }
 
     fn churn(&mut self, report: &ChurnReport) {
@@ -133,17 +124,21 @@ impl Figures {
     }
 
     fn chat(&mut self, report: &ChatReport) {
-        self.set("rate", float(report.deliveries) / report.seconds);
-        self.uses(report.server.as_ref(), &report.client);
-        self.set("clients", float(report.plan.clients as u64));
-        self.distribution(LATENCY, &report.latency);
-        self.lag(&report.lag);
-        self.reconnects(&report.reconnects);
-        self.set("lost_sessions", float(report.lost_sessions));
-        self.set("gaps", float(report.gaps));
+        self.talked(report.plan.talk.clients, &report.talked);
         self.set_some("memory_drift", report.memory.map(|drift| (drift.after - drift.before) / 1024.0));
-        self.set("opening", report.opening_seconds);
-        self.reconciled(&report.reconciled);
+    }
+
+    fn talked(&mut self, clients: usize, talked: &Talked) {
+        self.set("rate", float(talked.deliveries) / talked.seconds);
+        self.uses(talked.server.as_ref(), &talked.client);
+        self.set("clients", float(clients as u64));
+        self.distribution(LATENCY, &talked.latency);
+        self.lag(&talked.lag);
+        self.reconnects(&talked.reconnects);
+        self.set("lost_sessions", float(talked.lost_sessions));
+        self.set("gaps", float(talked.gaps));
+        self.set("opening", talked.opening_seconds);
+        self.reconciled(&talked.reconciled);
     }
 
     fn shootout(&mut self, report: &ShootoutReport) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bowline_client::{Backoff, Client, Proxy, Transport};
 
-use crate::{Error, random::Random};
+use crate::{Error, Talk, random::Random};
 
 /// How clients find their way.
 #[derive(Debug, Clone)]
@@ -19,6 +19,11 @@ pub(crate) struct Way {
 }
 
 impl Way {
+    /// That of clients that talk so.
+    pub(crate) fn of(talk: &Talk, url: String, transports: Vec<Transport>, memory: Duration) -> Self {
+        Self { url, transports, backoff: talk.backoff, poll_interval: talk.poll_interval, memory }
+    }
+
     /// A client that begins to connect.
     pub(crate) fn client(&self) -> Result<Client, Error> {
         let first = self.backoff.min(Duration::from_millis(500));

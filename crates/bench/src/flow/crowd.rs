@@ -2,14 +2,15 @@
 
 use std::{
     collections::BTreeSet,
+    mem::take,
     sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
 use tokio::{sync::watch, time::timeout};
 
-use super::{herd::Herd, locked};
-use crate::{Distribution, Error, Reconciled};
+use super::{Turn, herd::Herd, locked};
+use crate::{Distribution, Error, Reconciled, Talk, Talked, process::Usage};
 
 /// Clients that open at a time: below any backlog.
 const AT_A_TIME: usize = 100;
@@ -25,6 +26,13 @@ pub(crate) struct Settings {
     pub(crate) slow_pause: Duration,
     /// How long what is under way may take at the end.
     pub(crate) drain_timeout: Duration,
+}
+
+impl Settings {
+    /// Those of clients that talk so.
+    pub(crate) fn of(talk: &Talk, slow_pause: Duration) -> Self {
+        Self { size: talk.size, period: talk.due(talk.clients), slow_pause, drain_timeout: talk.drain_timeout }
+    }
 }
 
 /// Many clients.
@@ -122,6 +130,33 @@ impl Totals {
         self.lose(left, format!("{left} clients did not end within {patience:?}"));
     }
 
+    /// What came of the talk, which took so long to open, and what the checkers found wrong of it.
+    pub(crate) fn talked(
+        &mut self,
+        opening: Duration,
+        usage: &Usage,
+        violations: Vec<String>,
+        interrupted: bool,
+    ) -> Talked {
+        Talked {
+            opening_seconds: opening.as_secs_f64(),
+            seconds: usage.seconds,
+            echoes: self.echoes,
+            publications: self.publications,
+            deliveries: self.deliveries,
+            latency: take(&mut self.latency),
+            lag: take(&mut self.lag),
+            reconnects: take(&mut self.reconnects),
+            lost_sessions: self.lost,
+            gaps: self.gaps,
+            reconciled: take(&mut self.reconciled),
+            violations,
+            server: usage.server,
+            client: usage.client,
+            interrupted,
+        }
+    }
+
     /// Faults so far.
     pub(crate) const fn faults(&self) -> u64 {
         let Reconciled { missing, duplicate, reordered, wrong, closed, .. } = &self.reconciled;
@@ -183,19 +218,22 @@ impl Crowd {
         refused().map_or(Ok(()), |problem| Err(Error::NotSession { problem }))
     }
 
-    /// Lets all clients in, and waits until they are carried, for so long at the most.
+    /// Lets all clients in, and waits until each is carried and in its rooms; for so long at the most.
     pub(crate) async fn open(
         &self,
-        clients: usize,
+        (talk, turn): (&Talk, &Turn),
         patience: Duration,
         mut begin: impl FnMut(usize) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let late = |_| Error::Timeout { waiting_for: "clients to open", after: patience };
-        for number in 0..clients {
-            timeout(patience, self.until_carried(number.saturating_sub(AT_A_TIME))).await.map_err(late)??;
+        let late = |waiting_for| move |_| Error::Timeout { waiting_for, after: patience };
+        for number in 0..talk.clients {
+            let before = self.until_carried(number.saturating_sub(AT_A_TIME));
+            timeout(patience, before).await.map_err(late("clients to open"))??;
             begin(number)?;
         }
-        timeout(patience, self.until_carried(clients)).await.map_err(late)?
+        timeout(patience, self.until_carried(talk.clients)).await.map_err(late("clients to open"))??;
+        let heard = turn.until_heard_by(talk.clients * talk.per_client);
+        timeout(patience, heard).await.map_err(late("rooms to be joined"))
     }
 }
 

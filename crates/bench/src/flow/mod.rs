@@ -33,16 +33,34 @@ pub(crate) use self::{
     pulse::{Pulse, Tell},
     turn::Turn,
 };
-use crate::{Error, process::Meter};
+use crate::{
+    Error, Target, dial,
+    process::Meter,
+    proxy::{Config, Faults, Proxy},
+};
 
 /// How long a client may take for closing at the most: `bowline-client`'s `close_timeout` of 10 s, and some more.
 pub(crate) const CLOSING: Duration = Duration::from_secs(12);
+
+/// Sockets of one client: two over HTTP while it changes, and two for each on the proxy.
+const SOCKETS: usize = 6;
 
 /// From one look whether the server's process is still there to the next.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// What a server that has ended is said to be.
 pub(crate) const SERVER_GONE: &str = "the server's process ended";
+
+/// Makes sure that so many clients, with a proxy in front of the server, have the descriptors that they need.
+pub(crate) fn reserve(clients: usize) -> Result<(), Error> {
+    dial::reserve(clients * SOCKETS)
+}
+
+/// A proxy in front of the server, which takes all connections of so many clients.
+pub(crate) fn proxy(target: &Target, clients: usize) -> Result<Proxy, Error> {
+    let config = Config::default().max_connections(clients.saturating_mul(4).max(1_024));
+    Proxy::start(target.resolve()?, Faults::default(), config)
+}
 
 /// Does something while the server's process is there; `None` once that has ended.
 pub(crate) async fn unless_gone<T>(meter: &Meter, doing: impl Future<Output = T>) -> Option<T> {

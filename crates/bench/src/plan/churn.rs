@@ -85,7 +85,7 @@ impl ChurnPlan {
         bounds("message size", self.size, MIN_LOAD_SIZE, MAX_MESSAGE_SIZE)?;
         bounds("number of clients at a time", self.max_clients, 1, MAX_CONNECTIONS)?;
         bounds("number of settling clients", self.settling, 0, MAX_CONNECTIONS)?;
-        talk::waits(talk::LEAST_WAIT, self.poll_interval)?;
+        talk::wait("polling interval", self.poll_interval)?;
         talk::has_transports(&self.target)?;
         if self.transport == Transport::Raw {
             super::not_http(&self.target)?;

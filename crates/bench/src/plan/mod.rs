@@ -19,7 +19,7 @@ pub use self::load::{
 };
 pub use self::resume::{Kill, MAX_KILLS, ResumePlan};
 pub use self::shootout::{Ask, MAX_SAMPLES, ShootoutPlan};
-pub use self::talk::MAX_PUBLICATIONS;
+pub use self::talk::{MAX_PUBLICATIONS, Talk};
 pub use self::transport::Transport;
 
 use crate::{Content, Error, Target, seconds};

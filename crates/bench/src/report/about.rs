@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 
-use super::{Reconciled, Report, Verdict};
-use crate::{Arrivals, ChatPlan, ChurnPlan, EchoPlan, Kill, LoadPlan, ResumePlan, ShootoutPlan, Traffic};
+use super::{Report, Talked, Verdict};
+use crate::{Arrivals, ChurnPlan, EchoPlan, Kill, LoadPlan, ShootoutPlan, Talk, Traffic};
 
 impl Report {
     /// What was run, in a line without the figures: `echo to ws://…: 125 B × 64 connections × 1 in flight`.
@@ -28,18 +28,12 @@ impl Report {
             Self::Hold(report) => format!("held at {}: {} connections", report.plan.target, report.connections),
             Self::Load(report) => load(&report.plan),
             Self::Resume(report) => {
-                let ResumePlan { kill, clients, rooms, per_client, rate, every, .. } = &report.plan;
-                let killed = if matches!(kill, Kill::Carriers) { "carriers" } else { "the server" };
-                let every = every.as_secs_f64();
-                format!(
-                    "{killed} killed every {every} s: {clients} clients in {per_client} of {rooms} rooms, {rate} a second"
-                )
+                let plan = &report.plan;
+                let killed = if matches!(plan.kill, Kill::Carriers) { "carriers" } else { "the server" };
+                format!("{killed} killed every {} s: {}", plan.every.as_secs_f64(), talk(&plan.talk))
             }
             Self::Churn(report) => churn(&report.plan),
-            Self::Chat(report) => {
-                let ChatPlan { target, clients, rooms, per_client, rate, .. } = &report.plan;
-                format!("chat at {target}: {clients} clients in {per_client} of {rooms} rooms, {rate} a second")
-            }
+            Self::Chat(report) => format!("chat at {}: {}", report.plan.target, talk(&report.plan.talk)),
             Self::Shootout(report) => {
                 let ShootoutPlan { target, concurrent, sample_size, limit_percentile, limit_rtt, .. } = &report.plan;
                 let limit = limit_rtt.as_secs_f64() * 1e3;
@@ -60,9 +54,9 @@ impl Report {
             Self::Connect(report) => &report.faults,
             Self::Hold(report) => &report.faults,
             Self::Load(report) => &report.reconciled,
-            Self::Resume(report) => judged(&report.reconciled, &report.violations),
+            Self::Resume(report) => judged(&report.talked),
             Self::Churn(report) => &report.faults,
-            Self::Chat(report) => judged(&report.reconciled, &report.violations),
+            Self::Chat(report) => judged(&report.talked),
             Self::Shootout(report) => &report.faults,
         };
         match self.verdict() {
@@ -76,6 +70,11 @@ impl Report {
     }
 }
 
+fn talk(talk: &Talk) -> String {
+    let Talk { clients, rooms, per_client, rate, .. } = talk;
+    format!("{clients} clients in {per_client} of {rooms} rooms, {rate} a second")
+}
+
 fn echo(plan: &EchoPlan) -> String {
     let deflate = if plan.deflate.is_some() { ", deflate" } else { "" };
     let (size, connections, in_flight) = (plan.size, plan.connections, plan.in_flight);
@@ -83,10 +82,10 @@ fn echo(plan: &EchoPlan) -> String {
 }
 
 /// What was counted, or else what the checker found first.
-fn judged<'a>(reconciled: &'a Reconciled, violations: &'a [String]) -> &'a dyn Display {
-    match violations.first() {
-        Some(violation) if !reconciled.is_faulty() => violation,
-        _ => reconciled,
+fn judged(talked: &Talked) -> &dyn Display {
+    match talked.violations.first() {
+        Some(violation) if !talked.reconciled.is_faulty() => violation,
+        _ => &talked.reconciled,
     }
 }
 

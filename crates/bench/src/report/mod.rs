@@ -8,6 +8,7 @@ mod hold;
 mod load;
 mod resume;
 mod shootout;
+mod talked;
 mod timed;
 
 pub use self::chat::{ChatReport, Drift};
@@ -17,6 +18,7 @@ pub use self::hold::{Event, HoldReport, Phase, Progress};
 pub use self::load::{Bytes, Counts, FaultyClient, LoadReport, MAX_NAMED_CLIENTS, Reconciled, SocketMemory, Stretch};
 pub use self::resume::{ResumeReport, Wave};
 pub use self::shootout::{ShootoutEnd, ShootoutReport, ShootoutStep};
+pub use self::talked::Talked;
 
 pub(crate) use self::timed::Timed;
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientUse, Reconciled, ServerUse, Verdict, row, times};
-use crate::{Distribution, Kill, ResumePlan};
+use super::{Talked, Verdict, row, times};
+use crate::{Kill, ResumePlan};
 
 /// One time that something was killed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ use crate::{Distribution, Kill, ResumePlan};
 pub struct Wave {
     /// When, in seconds from when all clients were there.
     pub at: f64,
-    /// Clients that lost their carrier, up to the next time, or had none already; 0 where none noticed, see [`ResumeReport::reconnects`].
+    /// Clients that lost their carrier, up to the next time, or had none already; 0 where none noticed, see [`Talked::reconnects`].
     pub cut: u64,
     /// How long it took until the last of them was back, in seconds; `None` where none had noticed, or not all came back in
     /// time.
@@ -28,46 +28,17 @@ pub struct ResumeReport {
     pub schema: u32,
     /// What was run.
     pub plan: ResumePlan,
-    /// How long opening took, in seconds.
-    pub opening_seconds: f64,
-    /// How long they talked, in seconds; shorter than planned where it was broken off.
-    pub seconds: f64,
-    /// Messages sent to be echoed.
-    pub echoes: u64,
-    /// Messages published.
-    pub publications: u64,
-    /// Echoes and publications that came.
-    pub deliveries: u64,
-    /// Latency from when a message was due: what was sent while nothing carried it among them.
-    pub latency: Distribution,
-    /// How late messages were handed over to the client that is to send them.
-    #[serde(default)]
-    pub lag: Distribution,
+    /// What came of their talking.
+    #[serde(flatten)]
+    pub talked: Talked,
     /// The times that something was killed.
     pub waves: Vec<Wave>,
-    /// From when a client lost its carrier to when it had another. None by long polling and polling, where a request that is lost is
-    /// made again, and the session never was without a carrier: there the latency tells.
-    pub reconnects: Distribution,
     /// The most clients that came back within one second.
     pub peak_reconnects: usize,
     /// Sessions that went on over another carrier.
     pub resumed: u64,
     /// Records of clients that were sent again because of it.
     pub replayed: u64,
-    /// Sessions that the server did not know any more.
-    pub lost_sessions: u64,
-    /// Gaps that members of rooms were told.
-    pub gaps: u64,
-    /// Whether all that was sent has come.
-    pub reconciled: Reconciled,
-    /// What the checker of [`delivery`](crate::delivery) found wrong, at most 20 of each kind.
-    pub violations: Vec<String>,
-    /// What the server used while they talked; per CPU second are deliveries. `None` without its process id.
-    pub server: Option<ServerUse>,
-    /// What the load generator used meanwhile.
-    pub client: ClientUse,
-    /// Whether it was broken off.
-    pub interrupted: bool,
     /// Whether to trust it.
     pub verdict: Verdict,
 }
@@ -80,7 +51,7 @@ impl ResumeReport {
         }
         let peak = self.peak_reconnects;
         // Of a run that was broken off the last time had not all of its own.
-        let whole = self.waves.len().saturating_sub(usize::from(self.interrupted));
+        let whole = self.waves.len().saturating_sub(usize::from(self.talked.interrupted));
         if self.waves.iter().take(whole).any(|wave| wave.cut > 0 && wave.back.is_none()) {
             let patience = self.plan.open_timeout.as_secs_f64();
             return format!("not all within {patience} s, {peak} in one second");
@@ -92,27 +63,25 @@ impl ResumeReport {
 
 impl fmt::Display for ResumeReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plan = &self.plan;
+        let (plan, talked) = (&self.plan, &self.talked);
         row(f, "target", format_args!("{} over {}", plan.target, plan.transport.name()))?;
         let killed = if matches!(plan.kill, Kill::Carriers) { "all carriers" } else { "the server" };
-        let (times_killed, clients) = (self.waves.len(), plan.clients);
+        let (times_killed, clients) = (self.waves.len(), plan.talk.clients);
         row(
             f,
             "resume",
-            format_args!("{killed} killed {times_killed} times, {clients} clients, {:.1} s", self.seconds),
+            format_args!("{killed} killed {times_killed} times, {clients} clients, {:.1} s", talked.seconds),
         )?;
-        row(f, "reconnects", times(&self.reconnects))?;
+        row(f, "reconnects", times(&talked.reconnects))?;
         row(f, "all back", self.back())?;
-        let (resumed, replayed, lost, gaps) = (self.resumed, self.replayed, self.lost_sessions, self.gaps);
+        let (resumed, replayed, lost, gaps) = (self.resumed, self.replayed, talked.lost_sessions, talked.gaps);
         row(
             f,
             "sessions",
             format_args!("{resumed} resumed, {replayed} records sent again, {lost} lost, {gaps} gaps told"),
         )?;
-        row(f, "latency", times(&self.latency))?;
-        super::uses(f, "deliveries", self.server.as_ref(), &self.client)?;
-        row(f, "reconciled", &self.reconciled)?;
-        super::violations(f, &self.violations)?;
+        row(f, "latency", times(&talked.latency))?;
+        talked.rows(f)?;
         row(f, "verdict", self.verdict)
     }
 }
@@ -135,7 +104,8 @@ mod tests {
             let report = ResumeReport { waves, ..samples::resume() };
             assert!(report.to_string().contains(&format!("all back         {told}\n")), "{report}");
         }
-        let report = ResumeReport { waves: vec![all, some], interrupted: true, ..samples::resume() };
+        let mut report = ResumeReport { waves: vec![all, some], ..samples::resume() };
+        report.talked.interrupted = true;
         assert!(report.to_string().contains("0.26 s at the longest"), "{report}");
     }
 }

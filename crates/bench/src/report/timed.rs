@@ -21,9 +21,9 @@ impl Report {
     pub(crate) fn timed(&self) -> Option<Timed<'_>> {
         let (seconds, latency, uncorrected, over_time): (_, _, _, &[Stretch]) = match self {
             Self::Load(report) => (report.seconds, &report.latency, Some(&report.uncorrected), &report.over_time),
-            Self::Resume(report) => (report.seconds, &report.latency, None, &[]),
+            Self::Resume(report) => (report.talked.seconds, &report.talked.latency, None, &[]),
             Self::Churn(report) => (report.seconds, &report.opening, Some(&report.uncorrected), &[]),
-            Self::Chat(report) => (report.seconds, &report.latency, None, &report.over_time),
+            Self::Chat(report) => (report.talked.seconds, &report.talked.latency, None, &report.over_time),
             Self::Echo(_) | Self::Fanout(_) | Self::Idle(_) | Self::Connect(_) | Self::Hold(_) | Self::Shootout(_) => {
                 return None;
             }

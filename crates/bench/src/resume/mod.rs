@@ -14,21 +14,18 @@ use tokio::{
 
 use self::{victim::Victim, waves::Waves};
 use crate::{
-    Error, Event, Phase, ResumePlan, ResumeReport, SCHEMA_VERSION, Transport, Verdict, Wave, delivery, dial,
+    Error, Event, Phase, ResumePlan, ResumeReport, SCHEMA_VERSION, Transport, Wave, delivery,
     flow::{self, Crowd, Going, Guest, Pulse, Settings, Tell, Turn, Way, draw_rooms},
     process::{Meter, Usage, monotonic_nanoseconds},
     random::Random,
 };
-
-/// Sockets of one client: two over HTTP while it changes, and two for each on the proxy.
-const SOCKETS: usize = 6;
 
 /// How long it takes until a client has noticed what befell its carrier.
 const NOTICE: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(plan: &ResumePlan, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<ResumeReport, Error> {
     plan.check()?;
-    dial::reserve(plan.clients * SOCKETS)?;
+    flow::reserve(plan.talk.clients)?;
     flow::block_on(resume(plan, &mut tell))
 }
 
@@ -41,13 +38,13 @@ async fn resume(plan: &ResumePlan, tell: Tell<'_>) -> Result<ResumeReport, Error
     pulse.during(&run.crowd, (Phase::Ramp, Duration::ZERO), knocking).await.transpose()?;
     let (began, opening) = (run.crowd.now(), run.open(&mut guests));
     let opened = pulse.during(&run.crowd, (Phase::Ramp, Duration::ZERO), opening).await;
-    let opening_seconds = (run.crowd.now() - began).as_secs_f64();
+    let opening = run.crowd.now() - began;
     opened.transpose()?;
 
     let (start, before) = (meter.sample()?, run.crowd.totals().deliveries);
-    let mut waves = Waves::new(&run.crowd, plan.clients);
+    let mut waves = Waves::new(&run.crowd, plan.talk.clients);
     let killing = flow::unless_gone(&meter, run.kill(&mut victim, &mut waves));
-    let killed = pulse.during(&run.crowd, (Phase::Steady, plan.duration), killing).await;
+    let killed = pulse.during(&run.crowd, (Phase::Steady, plan.talk.duration), killing).await;
     let usage = meter.usage(&start, run.crowd.totals().deliveries - before)?;
     let is_there = match killed {
         Some(None) => Err(flow::SERVER_GONE.to_owned()),
@@ -60,17 +57,17 @@ async fn resume(plan: &ResumePlan, tell: Tell<'_>) -> Result<ResumeReport, Error
 
     let judging = async {
         // Who is not back in time is judged as it is.
-        let _late = timeout(plan.open_timeout, run.crowd.until_carried(plan.clients)).await;
+        let _late = timeout(plan.open_timeout, run.crowd.until_carried(plan.talk.clients)).await;
         run.turn.heal(run.crowd.now());
         let verdict = run.turn.finish(&run.crowd).await;
         run.turns.send_replace(None);
-        let patience = plan.drain_timeout + flow::CLOSING;
+        let patience = plan.talk.drain_timeout + flow::CLOSING;
         let left = flow::done_within(&mut guests, patience).await;
         run.crowd.totals().abandon(left, patience);
         verdict
     };
-    let judged = pulse.see_through(&run.crowd, (Phase::Drain, plan.drain_timeout), judging).await;
-    Ok(run.report(opening_seconds, waves.into_all(), &judged, &usage, pulse.is_broken()))
+    let judged = pulse.see_through(&run.crowd, (Phase::Drain, plan.talk.drain_timeout), judging).await;
+    Ok(run.report(opening, waves.into_all(), &judged, &usage, pulse.is_broken()))
 }
 
 struct Run<'a> {
@@ -83,52 +80,38 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(plan: &'a ResumePlan, victim: &Victim) -> Result<Self, Error> {
-        let way = Way {
-            url: format!("http://{}{}", victim.address(), plan.target.path()),
-            transports: vec![flow::carrier(plan.transport)],
-            backoff: plan.backoff,
-            poll_interval: plan.poll_interval,
-            memory: Duration::from_secs(1),
-        };
-        let settings = Settings {
-            size: plan.size,
-            period: Duration::from_secs_f64(plan.clients as f64 / plan.rate),
-            slow_pause: Duration::ZERO,
-            drain_timeout: plan.drain_timeout,
-        };
+        let url = format!("http://{}{}", victim.address(), plan.target.path());
+        let way = Way::of(&plan.talk, url, vec![flow::carrier(plan.transport)], Duration::from_secs(1));
+        let settings = Settings::of(&plan.talk, Duration::ZERO);
         let prefix = format!("resume-{:x}-", monotonic_nanoseconds());
-        let turn = Arc::new(Turn::new(prefix, plan.drain_timeout));
+        let turn = Arc::new(Turn::new(prefix, plan.talk.drain_timeout));
         let turns = watch::Sender::new(Some(Arc::clone(&turn)));
         Ok(Self { plan, way, crowd: Arc::new(Crowd::new(settings)), turn, turns })
     }
 
     /// Lets all clients in, and waits until each is in its rooms.
     async fn open(&self, guests: &mut JoinSet<()>) -> Result<(), Error> {
-        let (plan, mut random) = (self.plan, Random::new(self.plan.seed));
-        let period = self.crowd.settings.period;
+        let (talk, mut random) = (&self.plan.talk, Random::new(self.plan.seed));
         let begin = |number: usize| {
-            let rooms = draw_rooms(&mut random, plan.rooms, plan.per_client, false);
+            let rooms = draw_rooms(&mut random, talk.rooms, talk.per_client, false);
             let mut guest = Guest::new(Arc::clone(&self.crowd), number, &number.to_string(), rooms, random.split());
-            guest.phase = period.mul_f64(number as f64 / plan.clients as f64);
+            guest.phase = talk.due(number);
             guests.spawn(guest.visit(self.way.client()?, self.turns.subscribe(), Going::new()));
             Ok(())
         };
-        self.crowd.open(plan.clients, plan.open_timeout, begin).await?;
-        let heard = self.turn.until_heard_by(plan.clients * plan.per_client);
-        let late = |_| Error::Timeout { waiting_for: "rooms to be joined", after: plan.open_timeout };
-        timeout(plan.open_timeout, heard).await.map_err(late)
+        self.crowd.open((talk, &self.turn), self.plan.open_timeout, begin).await
     }
 
     /// Kills again and again, until the time is over. An error is a server that doesn't come back.
     async fn kill(&self, victim: &mut Victim, waves: &mut Waves) -> Result<(), Error> {
-        let end = waves.start() + self.plan.duration;
+        let end = waves.start() + self.plan.talk.duration;
         let left = || end.saturating_sub(self.crowd.now());
         while left() > self.plan.every {
             sleep(self.plan.every).await;
             waves.begin();
             victim.kill().await?;
             sleep(self.notice()).await;
-            let back = timeout(self.plan.open_timeout, self.crowd.until_carried(self.plan.clients)).await;
+            let back = timeout(self.plan.open_timeout, self.crowd.until_carried(self.plan.talk.clients)).await;
             if back.is_ok() {
                 waves.all_are_back();
             }
@@ -139,43 +122,29 @@ impl<'a> Run<'a> {
 
     /// How long it takes until all have noticed: who polls does so by its next poll.
     fn notice(&self) -> Duration {
-        NOTICE + if self.plan.transport == Transport::Polling { self.plan.poll_interval } else { Duration::ZERO }
+        NOTICE + if self.plan.transport == Transport::Polling { self.plan.talk.poll_interval } else { Duration::ZERO }
     }
 
     fn report(
         &self,
-        opening_seconds: f64,
+        opening: Duration,
         waves: Vec<Wave>,
         judged: &delivery::Verdict,
         usage: &Usage,
         interrupted: bool,
     ) -> ResumeReport {
-        let totals = std::mem::take(&mut *self.crowd.totals());
-        let is_faulty = totals.reconciled.is_faulty() || !judged.is_clean();
-        let verdict = Verdict::of_times(is_faulty, &usage.client, &totals.lag);
+        let mut totals = self.crowd.totals();
+        let violations = judged.violations.iter().map(ToString::to_string).collect();
+        let talked = totals.talked(opening, usage, violations, interrupted);
         ResumeReport {
             schema: SCHEMA_VERSION,
             plan: self.plan.clone(),
-            opening_seconds,
-            seconds: usage.seconds,
-            echoes: totals.echoes,
-            publications: totals.publications,
-            deliveries: totals.deliveries,
-            latency: totals.latency,
-            lag: totals.lag,
             waves,
-            reconnects: totals.reconnects,
             peak_reconnects: totals.herd.peak(),
             resumed: totals.resumes,
             replayed: totals.replayed,
-            lost_sessions: totals.lost,
-            gaps: totals.gaps,
-            reconciled: totals.reconciled,
-            violations: judged.violations.iter().map(ToString::to_string).collect(),
-            server: usage.server,
-            client: usage.client,
-            interrupted,
-            verdict,
+            verdict: talked.verdict(judged.is_clean()),
+            talked,
         }
     }
 }

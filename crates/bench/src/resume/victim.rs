@@ -1,14 +1,9 @@
 //! What is killed.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use super::server::Server;
-use crate::{
-    Error, Kill, ResumePlan,
-    proxy::{Config, Faults, Proxy},
-    random::Random,
-};
-use std::time::Duration;
+use crate::{Error, Kill, ResumePlan, flow, proxy::Proxy, random::Random};
 
 /// What is killed.
 pub(super) enum Victim {
@@ -20,15 +15,13 @@ pub(super) enum Victim {
 
 impl Victim {
     pub(super) async fn new(plan: &ResumePlan) -> Result<Self, Error> {
-        let address = plan.target.resolve()?;
         match &plan.kill {
             Kill::Carriers => {
-                let config = Config::default().max_connections(plan.clients.saturating_mul(4).max(1_024));
-                let proxy = Proxy::start(address, Faults::default(), config)?;
+                let proxy = flow::proxy(&plan.target, plan.talk.clients)?;
                 Ok(Self::Carriers { proxy, random: Random::new(plan.seed) })
             }
             Kill::Server { command, down } => {
-                let mut server = Server::new(command, address, plan.open_timeout);
+                let mut server = Server::new(command, plan.target.resolve()?, plan.open_timeout);
                 server.start().await?;
                 Ok(Self::Server { server, down: *down })
             }

@@ -12,9 +12,9 @@ use crate::server::{
 
 fn short(site: &Site) -> ChatPlan {
     let mut plan = ChatPlan::new(site.target(Transport::WebSocket));
-    (plan.clients, plan.rooms, plan.per_client, plan.rate) = (16, 5, 2, 320.0);
-    (plan.duration, plan.stretch, plan.stay) = (ms(2_000), ms(500), ms(700));
-    (plan.backoff, plan.poll_interval, plan.slow, plan.moving) = (ms(30), ms(30), 0.1, 0.3);
+    (plan.talk.clients, plan.talk.rooms, plan.talk.per_client, plan.talk.rate) = (16, 5, 2, 320.0);
+    (plan.talk.duration, plan.stretch, plan.stay) = (ms(2_000), ms(500), ms(700));
+    (plan.talk.backoff, plan.talk.poll_interval, plan.slow, plan.moving) = (ms(30), ms(30), 0.1, 0.3);
     plan
 }
 
@@ -32,10 +32,10 @@ fn a_mix_of_everything_loses_nothing() {
     plan.server_pid = Some(std::process::id());
     let report = chat(plan);
     assert_ne!(report.verdict, Verdict::Faulty, "{report}");
-    assert!(report.violations.is_empty() && report.judged.0 == 4 && report.judged.1 > 500, "{report}");
+    assert!(report.talked.violations.is_empty() && report.judged.0 == 4 && report.judged.1 > 500, "{report}");
     assert!(report.comings > 16 && report.goings == report.comings, "{report}");
-    assert!(report.switches > 0 && report.reconnects.count() > 0, "{report}");
-    assert!(report.publications > 50 && report.echoes > 50 && report.deliveries > 200, "{report}");
+    assert!(report.switches > 0 && report.talked.reconnects.count() > 0, "{report}");
+    assert!(report.talked.publications > 50 && report.talked.echoes > 50 && report.talked.deliveries > 200, "{report}");
     assert_eq!(report.over_time.len(), 4, "{report}");
     assert!(report.over_time.iter().all(|stretch| stretch.deliveries > 0 && stretch.resident.is_some()), "{report}");
     assert!(report.memory.is_some() && report.latency_drift.is_some() && report.resident.is_some(), "{report}");
@@ -45,7 +45,7 @@ fn a_mix_of_everything_loses_nothing() {
 fn those_that_stay_for_ever_do() {
     let site = Site::honest();
     let mut plan = short(&site);
-    (plan.stay, plan.moving, plan.slow, plan.duration) = (ms(0), 0.0, 0.0, ms(1_000));
+    (plan.stay, plan.moving, plan.slow, plan.talk.duration) = (ms(0), 0.0, 0.0, ms(1_000));
     let report = chat(plan);
     assert_ne!(report.verdict, Verdict::Faulty, "{report}");
     assert_eq!((report.comings, report.goings, report.switches), (16, 16, 0), "{report}");
@@ -62,20 +62,20 @@ fn what_is_planted_in_a_chat_is_caught() {
         usize::from(number != 4)
     });
     let mut plan = short(&site);
-    (plan.duration, plan.drain_timeout, plan.moving) = (ms(1_500), ms(1_000), 0.0);
+    (plan.talk.duration, plan.talk.drain_timeout, plan.moving) = (ms(1_500), ms(1_000), 0.0);
     let report = chat(plan);
     assert_eq!(report.verdict, Verdict::Faulty, "{report}");
-    assert!(report.reconciled.missing > 0, "{report}");
-    assert!(report.violations.iter().any(|violation| violation.contains("one id has the places")), "{report}");
+    assert!(report.talked.reconciled.missing > 0, "{report}");
+    assert!(report.talked.violations.iter().any(|violation| violation.contains("one id has the places")), "{report}");
 }
 
 #[test]
 fn a_chat_that_is_broken_off_reports_what_there_is() {
     let site = Site::honest();
     let mut plan = short(&site);
-    (plan.duration, plan.stretch) = (ms(300_000), ms(1_000));
+    (plan.talk.duration, plan.stretch) = (ms(300_000), ms(1_000));
     let Report::Chat(report) = broken_off(&Plan::Chat(plan), is_under_way) else { panic!("another report") };
-    assert!(report.interrupted && report.seconds < 60.0 && report.deliveries > 0, "{report}");
+    assert!(report.talked.interrupted && report.talked.seconds < 60.0 && report.talked.deliveries > 0, "{report}");
     assert!(report.verdict != Verdict::Faulty && !report.over_time.is_empty(), "{report}");
 }
 
@@ -113,26 +113,29 @@ fn a_server_that_says_nothing_is_waited_for_no_longer_than_it_may_take() {
 fn a_server_that_goes_away_is_waited_for_no_longer_than_it_may_take() {
     let site = Site::honest();
     let mut plan = short(&site);
-    (plan.duration, plan.drain_timeout, plan.moving) = (ms(1_000), ms(500), 0.0);
+    (plan.talk.duration, plan.talk.drain_timeout, plan.moving) = (ms(1_000), ms(500), 0.0);
     let Report::Chat(report) = run_until_under_way(&Plan::Chat(plan), || site.vanish()) else {
         panic!("another report")
     };
     assert_eq!(report.verdict, Verdict::Faulty, "{report}");
-    assert!(report.reconciled.closed + report.reconciled.missing > 0 && !report.interrupted, "{report}");
+    assert!(
+        report.talked.reconciled.closed + report.talked.reconciled.missing > 0 && !report.talked.interrupted,
+        "{report}"
+    );
 }
 
 #[test]
 fn a_server_whose_process_ends_ends_the_run_and_not_the_report() {
     let mut server = Process::start();
     let mut plan = ChatPlan::new(format!("http://{}/", server.address).parse().unwrap());
-    (plan.clients, plan.rooms, plan.per_client, plan.rate, plan.moving) = (4, 2, 2, 80.0, 0.0);
-    (plan.duration, plan.stretch, plan.drain_timeout) = (ms(3_000_000), ms(60_000), ms(300));
+    (plan.talk.clients, plan.talk.rooms, plan.talk.per_client, plan.talk.rate, plan.moving) = (4, 2, 2, 80.0, 0.0);
+    (plan.talk.duration, plan.stretch, plan.talk.drain_timeout) = (ms(3_000_000), ms(60_000), ms(300));
     plan.server_pid = Some(server.child.id());
     // It is not waited for yet: its id is still there, as with a server of the suite's own.
     let killed = run_until_under_way(&Plan::Chat(plan), || server.child.kill().expect("it ran"));
     let Report::Chat(report) = killed else { panic!("another report") };
-    assert_eq!((report.verdict, report.server), (Verdict::Faulty, None), "{report}");
-    assert!(report.seconds < 60.0 && report.deliveries > 0 && report.over_time.len() == 1, "{report}");
+    assert_eq!((report.verdict, report.talked.server), (Verdict::Faulty, None), "{report}");
+    assert!(report.talked.seconds < 60.0 && report.talked.deliveries > 0 && report.over_time.len() == 1, "{report}");
     assert!(report.to_string().contains("the server's process ended"), "{report}");
 }
 
@@ -143,10 +146,10 @@ fn messages_are_sent_when_due_whatever_becomes_of_those_before() {
     let proxy = Proxy::bind(site.address, Faults::default().delay(None, ms(200))).expect("a free port");
     drop(guard);
     let mut plan = ChatPlan::new(format!("http://{}/", proxy.local_addr()).parse().unwrap());
-    (plan.clients, plan.rooms, plan.per_client, plan.rate) = (4, 2, 2, 80.0);
-    (plan.duration, plan.stretch, plan.moving, plan.slow) = (ms(2_000), ms(2_000), 0.0, 0.0);
+    (plan.talk.clients, plan.talk.rooms, plan.talk.per_client, plan.talk.rate) = (4, 2, 2, 80.0);
+    (plan.talk.duration, plan.stretch, plan.moving, plan.slow) = (ms(2_000), ms(2_000), 0.0, 0.0);
     let report = chat(plan);
     assert_ne!(report.verdict, Verdict::Faulty, "{report}");
     // An answer takes 0.4 s: who waited for each would get no further than to 50.
-    assert!(report.echoes + report.publications > 100, "{report}");
+    assert!(report.talked.echoes + report.talked.publications > 100, "{report}");
 }

@@ -43,8 +43,8 @@ impl ChatArgs {
         let mut plan = ChatPlan::new(self.server.mount()?);
         (plan.server_pid, plan.seed) = (self.server.pid, self.rounds.seed);
         (plan.stay, plan.slow, plan.moving) = (self.stay, self.slow, self.moving);
-        self.talk.change_chat(&mut plan);
-        let least = plan.duration.as_secs().div_ceil(MAX_STRETCHES as u64);
+        self.talk.change(&mut plan.talk);
+        let least = plan.talk.duration.as_secs().div_ceil(MAX_STRETCHES as u64);
         plan.stretch = self.stretch.unwrap_or(plan.stretch.max(Duration::from_secs(least)));
         self.rounds.single("chat", &self.server, Plan::Chat(plan))
     }

@@ -69,7 +69,7 @@ impl ResumeArgs {
                 plan.target = target.clone();
                 plan.kill = Kill::Server { command: command.clone(), down: self.down };
             }
-            self.talk.change_resume(&mut plan);
+            self.talk.change(&mut plan.talk);
             cells.push(cell(plan, transport));
         }
         let mut job = self.rounds.job("resume", &self.server, cells)?;

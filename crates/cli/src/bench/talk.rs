@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bowline_bench::{ChatPlan, ResumePlan};
+use bowline_bench::Talk;
 use clap::Args;
 
 use super::seconds;
@@ -52,28 +52,16 @@ pub(super) struct TalkArgs {
 }
 
 impl TalkArgs {
-    pub(super) fn change_resume(&self, plan: &mut ResumePlan) {
-        set(&mut plan.clients, self.clients);
-        set(&mut plan.rooms, self.rooms);
-        set(&mut plan.per_client, self.per_client);
-        set(&mut plan.rate, self.rate);
-        set(&mut plan.size, self.size);
-        set(&mut plan.duration, self.duration);
-        set(&mut plan.drain_timeout, self.drain);
-        set(&mut plan.backoff, self.backoff);
-        set(&mut plan.poll_interval, self.poll_interval);
-    }
-
-    pub(super) fn change_chat(&self, plan: &mut ChatPlan) {
-        set(&mut plan.clients, self.clients);
-        set(&mut plan.rooms, self.rooms);
-        set(&mut plan.per_client, self.per_client);
-        set(&mut plan.rate, self.rate);
-        set(&mut plan.size, self.size);
-        set(&mut plan.duration, self.duration);
-        set(&mut plan.drain_timeout, self.drain);
-        set(&mut plan.backoff, self.backoff);
-        set(&mut plan.poll_interval, self.poll_interval);
+    pub(super) fn change(&self, talk: &mut Talk) {
+        set(&mut talk.clients, self.clients);
+        set(&mut talk.rooms, self.rooms);
+        set(&mut talk.per_client, self.per_client);
+        set(&mut talk.rate, self.rate);
+        set(&mut talk.size, self.size);
+        set(&mut talk.duration, self.duration);
+        set(&mut talk.drain_timeout, self.drain);
+        set(&mut talk.backoff, self.backoff);
+        set(&mut talk.poll_interval, self.poll_interval);
     }
 }
 
