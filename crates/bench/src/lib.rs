@@ -8,7 +8,7 @@
 //! | [`ConnectPlan`] | what does a handshake cost? | handshakes per second of server CPU |
 //! | [`LoadPlan`] | how long does a message take, by any transport? | latency from when it was due; what was lost, doubled, reordered |
 //! | [`HoldPlan`] | how many can there be? | connections held, and when a publication reached all |
-//! | [`ResumePlan`] | what if carriers, or the server, are killed? | reconnect times; what was lost |
+//! | [`ResumePlan`] | what if carriers, or the server, are killed? | how soon all are served again; what was lost |
 //! | [`ChurnPlan`] | what does a client that comes and goes cost? | opening latency; server CPU and memory a client |
 //! | [`ChatPlan`] | does all of it go on for a day? | drift of memory and latency; what was lost |
 //! | [`ShootoutPlan`] | how many until a broadcast takes too long? | clients, by hashrocket's protocol |

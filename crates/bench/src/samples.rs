@@ -319,6 +319,7 @@ pub(crate) fn resume() -> ResumeReport {
         plan: ResumePlan::new(target("http://127.0.0.1:9001/"), Transport::WebSocket),
         talked: talked(20.0, 2_000, 42_000),
         waves: Vec::new(),
+        recoveries: times(12e6, 0),
         peak_reconnects: 57,
         resumed: 200,
         replayed: 12,

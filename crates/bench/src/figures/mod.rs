@@ -36,7 +36,7 @@ pub enum Worse {
 }
 
 /// All figures, in the order in which they are shown.
-pub const FIGURES: [Figure; 54] = {
+pub const FIGURES: [Figure; 57] = {
     use Worse::{Less, More, Neither};
     const fn figure(name: &'static str, unit: &'static str, title: &'static str, worse: Worse) -> Figure {
         Figure { name, unit, title, worse }
@@ -74,6 +74,9 @@ pub const FIGURES: [Figure; 54] = {
         figure("kernel_per_client", "KiB", "kernel memory per client", More),
         figure("idle_cpu", "µs/s", "idle CPU per client", More),
         figure("opening", "s", "time of opening", More),
+        figure("recovery_p50", "ms", "served again p50", More),
+        figure("recovery_p99", "ms", "served again p99", More),
+        figure("recovery_max", "ms", "served again max", More),
         figure("reconnect_p50", "ms", "reconnect p50", More),
         figure("reconnect_p99", "ms", "reconnect p99", More),
         figure("reconnect_max", "ms", "reconnect max", More),

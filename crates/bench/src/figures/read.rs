@@ -108,7 +108,10 @@ impl Figures {
 
     fn resume(&mut self, report: &ResumeReport) {
         self.talked(report.plan.talk.clients, &report.talked);
-        self.set("peak_reconnects", float(report.peak_reconnects as u64));
+        if !report.talked.reconnects.is_empty() {
+            self.set("peak_reconnects", float(report.peak_reconnects as u64));
+        }
+        self.quantiles(["recovery_p50", "recovery_p99", "recovery_max"], &report.recoveries);
         self.set("resumed", float(report.resumed));
         self.set("replayed", float(report.replayed));
     }
@@ -134,7 +137,7 @@ impl Figures {
         self.set("clients", float(clients as u64));
         self.distribution(LATENCY, &talked.latency);
         self.lag(&talked.lag);
-        self.reconnects(&talked.reconnects);
+        self.quantiles(["reconnect_p50", "reconnect_p99", "reconnect_max"], &talked.reconnects);
         self.set("lost_sessions", float(talked.lost_sessions));
         self.set("gaps", float(talked.gaps));
         self.set("opening", talked.opening_seconds);
@@ -157,11 +160,10 @@ impl Figures {
         }
     }
 
-    fn reconnects(&mut self, times: &Distribution) {
+    fn quantiles(&mut self, names: [&'static str; 3], times: &Distribution) {
         if !times.is_empty() {
-            self.set("reconnect_p50", times.at(0.5));
-            self.set("reconnect_p99", times.at(0.99));
-            self.set("reconnect_max", times.max());
+            let values = [times.at(0.5), times.at(0.99), times.max()];
+            names.into_iter().zip(values).for_each(|(name, milliseconds)| self.set(name, milliseconds));
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{sync::watch, time::timeout};
 
-use super::{Turn, herd::Herd, locked};
+use super::{Turn, herd::Herd, locked, recovery::Recovery};
 use crate::{Distribution, Error, Reconciled, Talk, Talked, process::Usage};
 
 /// Clients that open at a time: below any backlog.
@@ -66,6 +66,8 @@ pub(crate) struct Totals {
     pub(crate) lag: Distribution,
     /// From when a client lost its carrier to when it had another.
     pub(crate) reconnects: Distribution,
+    /// From when something was killed until clients were served again.
+    pub(crate) recovery: Recovery,
     /// Of those that come back.
     pub(crate) herd: Herd,
     /// When the last came back.
@@ -95,7 +97,13 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// Something came that was due at `due`.
+    /// A client of a talk got something that was due at `due`.
+    pub(super) fn serve(&mut self, number: usize, due: Duration, now: Duration) {
+        self.recovery.serve(number, due, now);
+        self.deliver(now.saturating_sub(due));
+    }
+
+    /// Something came, so long after it was due.
     pub(crate) fn deliver(&mut self, latency: Duration) {
         self.deliveries += 1;
         let latency = nanoseconds(latency);

@@ -272,7 +272,7 @@ impl Listener {
             Event::Message(message) => {
                 let due = locked(&self.echoes).take(&self.by, message.as_text().unwrap_or_default());
                 if let Some(due) = due {
-                    totals.deliver(now.saturating_sub(due));
+                    totals.serve(self.number, due, now);
                 }
             }
             Event::Connected { transport } => {

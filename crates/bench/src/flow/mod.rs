@@ -10,6 +10,7 @@ mod guest;
 mod herd;
 mod knock;
 mod pulse;
+mod recovery;
 mod say;
 mod sequence;
 mod stay;

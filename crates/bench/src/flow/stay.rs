@@ -122,7 +122,7 @@ impl Stay {
             (self.epoch, self.offsets) = (place.epoch, Sequence::new(place.offset + 1));
         }
         match said {
-            Some(said) => self.crowd.totals().deliver(now.saturating_sub(said.due)),
+            Some(said) => self.crowd.totals().serve(self.number, said.due, now),
             None => {
                 self.tally.wrong += 1;
                 self.note(&format!("{id:?} is nothing that was published"));

@@ -350,6 +350,9 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt:
 
 /// The usual figures of a distribution.
 fn times(times: &Distribution) -> String {
+    if times.is_empty() {
+        return "none".to_owned();
+    }
     let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|quantile| times.at(quantile));
     let (count, max) = (times.count(), times.max());
     format!("p50 {p50:.2} ms, p99 {p99:.2} ms, p99.9 {p999:.2} ms, longest {max:.2} ms ({count})")

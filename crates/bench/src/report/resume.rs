@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Talked, Verdict, row, times};
-use crate::{Kill, ResumePlan};
+use crate::{Distribution, Kill, ResumePlan, Transport};
 
 /// One time that something was killed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,11 @@ pub struct ResumeReport {
     pub talked: Talked,
     /// The times that something was killed.
     pub waves: Vec<Wave>,
+    /// From when something was killed until a client got a message that was due after it, of each client each time: over any transport,
+    /// where [`reconnects`](Talked::reconnects) are of those only that keep a connection. The latency that a message has anyway is in it,
+    /// and the time until one is due. One that was killed again before counts once, from the first time.
+    #[serde(default)]
+    pub recoveries: Distribution,
     /// The most clients that came back within one second.
     pub peak_reconnects: usize,
     /// Sessions that went on over another carrier.
@@ -44,6 +49,15 @@ pub struct ResumeReport {
 }
 
 impl ResumeReport {
+    /// How soon clients had another carrier, where they notice that they have none.
+    fn reconnects(&self) -> String {
+        let polls = matches!(self.plan.transport, Transport::LongPolling | Transport::Polling);
+        if polls && self.talked.reconnects.is_empty() {
+            return "not measured: who polls asks again, and notices no loss".to_owned();
+        }
+        times(&self.talked.reconnects)
+    }
+
     /// How soon all were back, if they were.
     fn back(&self) -> String {
         if self.waves.iter().all(|wave| wave.cut == 0) {
@@ -72,7 +86,8 @@ impl fmt::Display for ResumeReport {
             "resume",
             format_args!("{killed} killed {times_killed} times, {clients} clients, {:.1} s", talked.seconds),
         )?;
-        row(f, "reconnects", times(&talked.reconnects))?;
+        row(f, "reconnects", self.reconnects())?;
+        row(f, "served again", times(&self.recoveries))?;
         row(f, "all back", self.back())?;
         let (resumed, replayed, lost, gaps) = (self.resumed, self.replayed, talked.lost_sessions, talked.gaps);
         row(
@@ -107,5 +122,22 @@ mod tests {
         let mut report = ResumeReport { waves: vec![all, some], ..samples::resume() };
         report.talked.interrupted = true;
         assert!(report.to_string().contains("0.26 s at the longest"), "{report}");
+    }
+
+    #[test]
+    fn that_nothing_was_measured_is_told() {
+        let mut report = samples::resume();
+        report.talked.reconnects = Distribution::default();
+        for (transport, told) in [
+            (Transport::WebSocket, "none"),
+            (Transport::Comet, "none"),
+            (Transport::LongPolling, "not measured: who polls asks again, and notices no loss"),
+            (Transport::Polling, "not measured: who polls asks again, and notices no loss"),
+        ] {
+            report.plan.transport = transport;
+            assert!(report.to_string().contains(&format!("reconnects       {told}\n")), "{report}");
+        }
+        report.talked.reconnects = samples::resume().talked.reconnects;
+        assert!(report.to_string().contains("reconnects       p50"), "{report}");
     }
 }

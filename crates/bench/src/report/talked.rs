@@ -26,8 +26,9 @@ pub struct Talked {
     /// How late messages were handed over to the client that is to send them.
     #[serde(default)]
     pub lag: Distribution,
-    /// From when a client lost its carrier to when it had another. None by long polling and polling, where a request that is lost is
-    /// made again, and the session never was without a carrier: there the latency tells.
+    /// From when a client noticed that it had lost its carrier to when it had another. By long polling and polling a request that is lost is
+    /// made again, once: the session keeps its carrier, and there is nothing to measure unless that fails too, as it does while a server
+    /// is away. What a kill costs there, [`ResumeReport::recoveries`](crate::ResumeReport::recoveries) tell.
     pub reconnects: Distribution,
     /// Sessions that the server did not know any more.
     pub lost_sessions: u64,

@@ -140,6 +140,7 @@ impl<'a> Run<'a> {
             schema: SCHEMA_VERSION,
             plan: self.plan.clone(),
             waves,
+            recoveries: std::mem::take(&mut totals.recovery.times),
             peak_reconnects: totals.herd.peak(),
             resumed: totals.resumes,
             replayed: totals.replayed,

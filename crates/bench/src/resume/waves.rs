@@ -38,6 +38,7 @@ impl Waves {
         self.end();
         let away = self.clients.saturating_sub(self.crowd.carried()) as u64;
         let (at, disconnects) = (self.crowd.now(), self.crowd.totals().disconnects.saturating_sub(away));
+        self.crowd.totals().recovery.kill(at, self.clients);
         self.last = Last { at, disconnects, all_are_back: false };
         self.all.push(Wave { at: (at - self.start).as_secs_f64(), ..Wave::default() });
     }

@@ -35,6 +35,11 @@ fn nothing_is_lost_when_carriers_are_cut() {
             "{report}"
         );
         assert!(!report.talked.interrupted && report.talked.opening_seconds > 0.0, "{report}");
+        let (served, kills, text) = (report.recoveries.count(), report.waves.len() as u64, report.to_string());
+        assert!((12..=12 * kills).contains(&served) && text.contains("served again     p50"), "{report}");
+        // Whether polls notice at all is up to when they are cut.
+        let noticed = report.talked.reconnects.count() > 0;
+        assert!(noticed || text.contains("reconnects       not measured"), "{report}");
         if transport == Transport::WebSocket {
             assert!(report.resumed >= 12 && report.talked.reconnects.count() >= 12, "{report}");
             assert!((1..=24 * 12).contains(&report.peak_reconnects), "{report}");

@@ -112,7 +112,9 @@ enum Scenario {
     Churn(ChurnArgs),
     /// Carriers, or the server, are killed while clients talk: how soon are they back, and is anything lost?
     ///
-    /// 100 clients over each of the four transports, each in 2 of 10 rooms; 200 messages a second for 20 s.
+    /// 100 clients over each of the four transports, each in 2 of 10 rooms; 200 messages a second for 20 s. `served again` is from the kill
+    /// until a client got something that was sent after it, over any transport; `reconnects` are of clients that noticed a loss: those
+    /// that poll mostly do not, as they ask again anyway.
     Resume(ResumeArgs),
     /// A mix for soaks: clients on all transports talk, come and go, move from one transport to another, and some are slow
     ///
