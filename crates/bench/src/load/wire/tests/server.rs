@@ -250,6 +250,8 @@ fn a_browsers_poll_has_as_many_bytes_of_heads_as_kaazing_counted() {
     let (_runtime, running, _hub) = serve();
     let mut plan = plan_at(&running, Transport::Polling);
     plan.headers = Headers::Browser;
+    // However slow the machine is, the poll after the next one is not due yet.
+    plan.poll_interval = Duration::from_secs(60);
     let mut client = Client::new(&plan, None);
     client.run_until(|log| log.0 == ["open"]);
     let bytes = client.empty_poll();
