@@ -2,6 +2,7 @@
 
 use crate::Error;
 use http::Uri;
+use http::uri::Authority;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -108,10 +109,10 @@ impl FromStr for Target {
         if authority.as_str().contains('@') {
             return Err(wrong("a user name in it would be ignored: leave it out"));
         }
-        let port = match (uri.port_u16(), protocol) {
-            (Some(port), _) => port,
+        let port = match (port(authority), protocol) {
+            (Some(written), _) => written.parse().map_err(|_| wrong("its port is not one of 0 to 65535"))?,
             (None, Protocol::WebSocket | Protocol::Http) => 80,
-            (None, Protocol::Raw) => return Err(wrong("it has no port")),
+            (None, Protocol::Raw) => return Err(wrong("it has no port: write tcp://HOST:PORT")),
         };
         // An IPv6 address stands in brackets in a URL, and without them in a socket address.
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -124,6 +125,12 @@ impl FromStr for Target {
             path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
         })
     }
+}
+
+/// The port as it is written, if it is: none stands behind a colon alone (RFC 3986 §3.2.3).
+fn port(authority: &Authority) -> Option<&str> {
+    let rest = authority.as_str().strip_prefix(authority.host())?;
+    rest.strip_prefix(':').filter(|port| !port.is_empty())
 }
 
 impl fmt::Display for Target {
@@ -158,6 +165,8 @@ mod tests {
         assert_eq!(target.resolve().unwrap(), "[::1]:9001".parse().unwrap());
         let target: Target = "ws://127.0.0.1".parse().unwrap();
         assert_eq!((target.path(), target.resolve().unwrap().port()), ("/", 80));
+        let target: Target = "ws://127.0.0.1:/".parse().unwrap();
+        assert_eq!(target.resolve().unwrap().port(), 80);
     }
 
     #[test]
@@ -194,6 +203,8 @@ mod tests {
             ("https://x/", "TLS"),
             ("wss://x/", "TLS"),
             ("tcp://x", "no port"),
+            ("ws://x:99999/", "0 to 65535"),
+            ("http://[::1]:x/", "not a URL"),
             ("ws://a b", "not a URL"),
             ("ws://me@host/", "user name"),
         ] {

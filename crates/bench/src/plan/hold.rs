@@ -1,6 +1,6 @@
 //! Many connections, held for a long time.
 
-use super::bounds;
+use super::{bounds, not_http};
 use crate::{Error, MAX_CONNECTIONS, Protocol, Target, seconds};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -47,9 +47,9 @@ impl HoldPlan {
         bounds("number of connections", self.connections, 1, MAX_CONNECTIONS)?;
         bounds("rate", self.rate, 1, 1_000_000)?;
         bounds("number of source addresses to skip", self.skip_sources, 0, 239)?;
-        if self.target.protocol() != Protocol::WebSocket {
-            return Err(Error::Plan { problem: "only ws:// connections can be held".into() });
+        if self.target.protocol() == Protocol::Raw {
+            return Err(Error::Plan { problem: "bytes without WebSocket can't be held: use ws://".into() });
         }
-        Ok(())
+        not_http(&self.target)
     }
 }

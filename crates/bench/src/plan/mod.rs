@@ -108,6 +108,38 @@ impl Plan {
         }
     }
 
+    /// The server's process, where it was named; holding connections looks at none.
+    pub(crate) fn server_pid(&self) -> Option<u32> {
+        match self {
+            Self::Echo(plan) => plan.server_pid,
+            Self::Fanout(plan) => plan.server_pid,
+            Self::Idle(plan) => plan.server_pid,
+            Self::Connect(plan) => plan.server_pid,
+            Self::Hold(_) => None,
+            Self::Load(plan) => plan.server_pid,
+            Self::Resume(plan) => plan.server_pid,
+            Self::Churn(plan) => plan.server_pid,
+            Self::Chat(plan) => plan.server_pid,
+            Self::Shootout(plan) => plan.server_pid,
+        }
+    }
+
+    /// That it is within its bounds.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Echo(plan) => plan.check(),
+            Self::Fanout(plan) => plan.check(),
+            Self::Idle(plan) => plan.check(),
+            Self::Connect(plan) => plan.check(),
+            Self::Hold(plan) => plan.check(),
+            Self::Load(plan) => plan.check(),
+            Self::Resume(plan) => plan.check(),
+            Self::Churn(plan) => plan.check(),
+            Self::Chat(plan) => plan.check(),
+            Self::Shootout(plan) => plan.check(),
+        }
+    }
+
     /// Leaves the target's scheme and path, and puts it at another address.
     pub(crate) fn set_address(&mut self, address: SocketAddr) {
         let target = match self {
@@ -333,12 +365,11 @@ impl ConnectPlan {
     }
 }
 
-/// Most scenarios speak WebSocket.
+/// What speaks WebSocket alone needs the address of one: an `http://` mount has several.
 pub(super) fn not_http(target: &Target) -> Result<(), Error> {
     if target.protocol() == crate::Protocol::Http {
-        return Err(Error::Plan {
-            problem: "an http:// server is for idle connections by Comet or long polling: use ws://".into(),
-        });
+        let problem = format!("this takes the address of a WebSocket itself, ws://HOST[:PORT][/PATH], not {target}");
+        return Err(Error::Plan { problem });
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_CONNECTIONS, MAX_MESSAGE_SIZE, bounds};
+use super::{MAX_CONNECTIONS, MAX_MESSAGE_SIZE, bounds, not_http};
 use crate::{Error, Protocol, Target, seconds};
 
 /// Most round trips of a step: 10,000,000.
@@ -90,10 +90,10 @@ impl ShootoutPlan {
         bounds("number of requests under way", self.concurrent, 1, self.sample_size)?;
         bounds("percentile", self.limit_percentile, 1, 100)?;
         bounds("padding", self.payload_padding_size, 0, MAX_MESSAGE_SIZE)?;
-        if self.target.protocol() != Protocol::WebSocket {
-            return Err(Error::Plan { problem: "websocket-shootout needs a ws:// server".into() });
+        if self.target.protocol() == Protocol::Raw {
+            return Err(Error::Plan { problem: "websocket-shootout is spoken by WebSocket: use ws://".into() });
         }
-        Ok(())
+        not_http(&self.target)
     }
 }
 

@@ -47,11 +47,16 @@ impl Transport {
 
     pub(super) fn check(self, target: &Target) -> Result<(), Error> {
         if self == Self::Polling {
-            return Err(Error::Plan { problem: "by polling there are no idle connections: use long polling".into() });
+            return Err(Error::Plan {
+                problem: "by polling there are no idle connections: use long polling, or measure their cost (--cost)"
+                    .into(),
+            });
         }
         match (self.is_http(), target.protocol()) {
             (true, Protocol::Http) => Ok(()),
-            (true, _) => Err(Error::Plan { problem: "Comet and long polling need a target with http://".into() }),
+            (true, _) => Err(Error::Plan {
+                problem: "Comet and long polling take the address of the sessions, http://HOST[:PORT]/…/session".into(),
+            }),
             (false, _) if self == Self::WebSocket && target.protocol() == Protocol::Raw => {
                 Err(Error::Plan { problem: "a tcp:// server knows no sessions".into() })
             }

@@ -16,6 +16,7 @@ use self::distance::Distance;
 use self::local::LocalServer;
 use self::order::order;
 use crate::plan::bounds;
+use crate::process::Meter;
 use crate::proxy::Faults;
 use crate::{At, Cell, Error, Event, Plan, Report, Transport, dial};
 
@@ -85,6 +86,25 @@ pub enum ServerSource {
 }
 
 impl Suite {
+    /// Finds out at once what would end it before there is anything to measure.
+    ///
+    /// # Errors
+    /// The suite, or a plan of it, is outside its bounds, or a given server's process can't be looked at.
+    pub fn check(&self) -> Result<(), Error> {
+        bounds("number of rounds", self.rounds, 1, MAX_ROUNDS)?;
+        bounds("number of workloads", self.cells.len(), 1, MAX_CELLS)?;
+        self.cells.iter().try_for_each(|cell| self.check_plan(&cell.plan).map_err(|source| cell.failed(source)))
+    }
+
+    fn check_plan(&self, plan: &Plan) -> Result<(), Error> {
+        plan.check()?;
+        match self.server {
+            ServerSource::Given => Meter::new(plan.server_pid()).map(drop),
+            // It has no process yet.
+            ServerSource::Own(_) => Ok(()),
+        }
+    }
+
     /// Runs all of it, and tells what happens meanwhile: [`Event::Begin`] before each run. [`ControlFlow::Break`] ends the run
     /// under way, if it can end early, and the suite. Cells that were not begun are left out. So does an error end it: a suite out of
     /// its bounds; a server that doesn't start; and as of [`run`](crate::run), with the name of the cell.
@@ -96,8 +116,7 @@ impl Suite {
     }
 
     fn run_into(&self, cells: &mut [Cell], mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<(), Error> {
-        bounds("number of rounds", self.rounds, 1, MAX_ROUNDS)?;
-        bounds("number of workloads", self.cells.len(), 1, MAX_CELLS)?;
+        self.check()?;
         if self.cells.iter().any(|cell| cell.proxy.is_some()) {
             dial::raise();
         }
@@ -122,7 +141,7 @@ impl Suite {
                 Ok(report) => into.runs.push(report),
                 // What was broken off before it had anything to report.
                 Err(_) if is_broken => break,
-                Err(source) => return Err(Error::Cell { name: cell.name.clone(), source: Box::new(source) }),
+                Err(source) => return Err(cell.failed(source)),
             }
             if is_broken {
                 break;
@@ -169,6 +188,11 @@ fn between(plan: &mut Plan, faults: &Faults, cores: &Cores) -> Result<Distance, 
 }
 
 impl SuiteCell {
+    /// An error with the cell's name.
+    fn failed(&self, source: Error) -> Error {
+        Error::Cell { name: self.name.clone(), source: Box::new(source) }
+    }
+
     fn empty(&self) -> Cell {
         Cell { name: self.name.clone(), transport: self.transport, at: self.at.clone(), runs: Vec::new() }
     }

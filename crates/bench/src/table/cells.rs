@@ -28,7 +28,11 @@ impl TablePlan {
 
     /// Runs cells as the plan says.
     pub(super) fn measure(&self, cells: Vec<SuiteCell>, tell: impl FnMut(&Event) -> ControlFlow<()>) -> Ran {
-        Suite { cells, rounds: self.rounds, seed: self.seed, server: self.server.clone() }.run(tell)
+        self.suite(cells).run(tell)
+    }
+
+    pub(super) fn suite(&self, cells: Vec<SuiteCell>) -> Suite {
+        Suite { cells, rounds: self.rounds, seed: self.seed, server: self.server.clone() }
     }
 
     /// The command line that does the same again.

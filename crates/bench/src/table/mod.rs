@@ -87,6 +87,21 @@ impl TablePlan {
         Self { published, target, server, server_pid: None, rounds: 1, seed: 1, is_quick: false }
     }
 
+    /// Finds out at once what would end it before there is anything to measure.
+    ///
+    /// # Errors
+    /// As of [`Suite::check`](crate::Suite::check).
+    pub fn check(&self) -> Result<(), Error> {
+        let workloads = match self.published {
+            Published::Kaazing => kaazing::workloads(self),
+            Published::Rfc6202 => rfc6202::workloads(self),
+            Published::Bozdag => bozdag::workloads(self),
+            Published::Cutoff => cutoff::workloads(self),
+            Published::CometD => cometd::first(self),
+        };
+        self.suite(workloads).check()
+    }
+
     /// Runs all workloads of the table, and tells what happens meanwhile; [`ControlFlow::Break`] ends it with what there is, and so does
     /// an error, which is given beside it, as of [`Suite::run`](crate::Suite::run).
     pub fn run(&self, tell: impl FnMut(&Event) -> ControlFlow<()>) -> (Reproduced, Option<Error>) {

@@ -6,9 +6,9 @@ use bowline_bench::{Arrivals, ChurnPlan, Plan, Protocol, SuiteCell, Transport};
 use clap::Args;
 
 use super::job::{Job, RoundsArgs};
-use super::seconds;
 use super::server::ServerArgs;
 use super::transport::{TransportArg, transports};
+use super::{seconds, some_seconds};
 use crate::args::value::parse_duration;
 use crate::failure::Failure;
 
@@ -28,7 +28,7 @@ pub(super) struct ChurnArgs {
     rate: f64,
 
     /// Seconds that they come
-    #[arg(short, long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(short, long, value_name = "SECONDS", default_value = "10", value_parser = some_seconds)]
     duration: Duration,
 
     /// A storm instead: so many clients as fast as they can, of whom none goes before all are there

@@ -6,8 +6,8 @@ use bowline_bench::{ConnectPlan, Plan, Protocol};
 use clap::Args;
 
 use super::job::{Job, RoundsArgs};
-use super::seconds;
 use super::server::ServerArgs;
+use super::{seconds, some_seconds};
 use crate::failure::Failure;
 
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub(super) struct ConnectArgs {
     warm_up: Duration,
 
     /// Seconds to measure
-    #[arg(short, long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    #[arg(short, long, value_name = "SECONDS", default_value = "5", value_parser = some_seconds)]
     duration: Duration,
 }
 

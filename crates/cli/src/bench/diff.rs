@@ -8,7 +8,7 @@ use bowline_bench::{Diff, Document, Threshold, Verdict};
 use clap::Args;
 
 use super::output::print;
-use super::{exit_code, failure};
+use super::{exit_code, words};
 use crate::failure::Failure;
 
 pub(super) const HELP: &str = "\
@@ -33,10 +33,11 @@ pub(super) struct DiffArgs {
 /// Prints what changed; the exit code is the second document's own, and 2 where only a threshold was missed.
 pub(super) fn run(args: &DiffArgs) -> Result<ExitCode, Failure> {
     // A threshold that can't be read must not look like one that was missed.
+    let not_compared = |error| Failure::Runtime(words(&error));
     let thresholds: Result<Vec<Threshold>, _> = args.fail_on.iter().map(|text| text.parse()).collect();
-    let thresholds = thresholds.map_err(|error| failure(&error))?;
+    let thresholds = thresholds.map_err(not_compared)?;
     let (before, after) = (read(&args.before)?, read(&args.after)?);
-    let diff = Diff::of(&before, &after, &thresholds).map_err(|error| failure(&error))?;
+    let diff = Diff::of(&before, &after, &thresholds).map_err(not_compared)?;
     let verdict = if after.verdict == Verdict::Fine { String::new() } else { format!("verdict: {}\n", after.verdict) };
     print(format!("{diff}{verdict}").as_bytes())?;
     if after.verdict == Verdict::Fine && !diff.missed.is_empty() {
@@ -48,8 +49,5 @@ pub(super) fn run(args: &DiffArgs) -> Result<ExitCode, Failure> {
 fn read(path: &Path) -> Result<Document, Failure> {
     let cannot = |why: String| Failure::Runtime(format!("can't read {}: {why}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| cannot(error.to_string()))?;
-    Document::from_json(&text).map_err(|error| {
-        let (Failure::Runtime(why) | Failure::Usage(why)) = failure(&error);
-        cannot(why)
-    })
+    Document::from_json(&text).map_err(|error| cannot(words(&error)))
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use bowline_bench::{At, Headers, LoadPlan, Plan, Protocol, SuiteCell, Target, Traffic, Transport};
 use clap::Args;
 
-use super::seconds;
 use super::server::ServerArgs;
 use super::transport::{TransportArg, transports};
+use super::{seconds, some_seconds};
 use crate::args::value::{parse_duration, parse_wait};
 use crate::failure::Failure;
 
@@ -73,7 +73,7 @@ pub(super) struct LoadArgs {
     pub(super) warm_up: Option<Duration>,
 
     /// Seconds to measure [default: 10, in a closed loop 5]
-    #[arg(short, long, value_name = "SECONDS", value_parser = seconds, help_heading = TIMES)]
+    #[arg(short, long, value_name = "SECONDS", value_parser = some_seconds, help_heading = TIMES)]
     pub(super) duration: Option<Duration>,
 }
 

@@ -191,6 +191,7 @@ fn document(scenario: &str) -> Document {
 
 /// It with what was measured in it, and what ended that early, if it was an error.
 fn measure(job: &Job, watch: &mut Watch) -> Result<(Document, Option<Error>), Failure> {
+    job.suite.check().map_err(|error| failure(&error))?;
     let mut document = document(&job.scenario);
     if job.calibrate {
         document.calibration = Some(bowline_bench::calibrate().map_err(|error| failure(&error))?);
@@ -200,8 +201,21 @@ fn measure(job: &Job, watch: &mut Watch) -> Result<(Document, Option<Error>), Fa
 }
 
 fn failure(error: &Error) -> Failure {
+    if is_usage(error) { Failure::Usage(words(error)) } else { Failure::Runtime(words(error)) }
+}
+
+fn words(error: &Error) -> String {
     let source = error.source().map(|source| format!(" ({source})")).unwrap_or_default();
-    Failure::Runtime(format!("{error}{source}"))
+    format!("{error}{source}")
+}
+
+/// Whether it is what was asked for that is wrong.
+fn is_usage(error: &Error) -> bool {
+    match error {
+        Error::Plan { .. } | Error::Url { .. } => true,
+        Error::Cell { source, .. } => is_usage(source),
+        _ => false,
+    }
 }
 
 fn exit_code(verdict: Verdict) -> ExitCode {
@@ -220,6 +234,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The same of what is measured: in no time there is nothing.
+fn some_seconds(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        Duration::ZERO => Err("it must be longer than 0".to_owned()),
+        time => Ok(time),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,5 +254,7 @@ mod tests {
         for wrong in ["86401", "-1", "500ms", "2m", "s", ""] {
             assert!(seconds(wrong).is_err(), "{wrong}");
         }
+        assert_eq!(seconds("0"), Ok(Duration::ZERO));
+        assert!(some_seconds("0").is_err() && some_seconds("0.1").is_ok());
     }
 }

@@ -41,10 +41,12 @@ impl ServerArgs {
         }
     }
 
-    /// The same for a scenario that takes its address as it is: at the mount of one that is started, `path`.
+    /// The same for a scenario that takes its address as it is; at a mount, which one that is started has, `path`. What speaks
+    /// WebSocket knows a mount by its `http://`.
     pub(super) fn at(&self, protocol: Protocol, path: &str) -> Result<Target, Failure> {
         let mount = self.mount()?;
-        Ok(if self.target.is_some() { mount } else { mount.below(protocol, path) })
+        let is_mount = mount.protocol() == Protocol::Http && protocol == Protocol::WebSocket;
+        Ok(if is_mount || self.target.is_none() { mount.below(protocol, path) } else { mount })
     }
 
     /// The words of a command that starts one at `{address}`.
