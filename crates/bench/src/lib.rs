@@ -54,6 +54,7 @@
 //! to the server than back, because it is masked; the bytes sent to a `tcp://` target are 2 bytes longer than the server's
 //! frame would be, so that both ways together carry exactly the bytes of a WebSocket echo. For fan-out see [`FanoutPlan`].
 
+mod ask;
 mod calibrate;
 mod chat;
 mod check;

@@ -204,7 +204,7 @@ mod tests {
             ("wss://x/", "TLS"),
             ("tcp://x", "no port"),
             ("ws://x:99999/", "0 to 65535"),
-            ("http://[::1]:x/", "not a URL"),
+            ("http://[::1]:70000/", "0 to 65535"),
             ("ws://a b", "not a URL"),
             ("ws://me@host/", "user name"),
         ] {

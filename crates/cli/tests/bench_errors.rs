@@ -75,3 +75,32 @@ async fn what_speaks_websocket_finds_it_at_a_mount() {
     let ran = bench(&["idle", &url, "--connections=5", "--hold=0", "--no-calibrate", "-q"]).await;
     assert!(ran.code == Some(0) && ran.stdout.contains("/echo"), "{}{}", ran.stdout, ran.stderr);
 }
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_told_before_the_machine_is_measured() {
+    for args in [
+        &["echo", "ws://127.0.0.1:1/"][..],
+        &["echo", "http://127.0.0.1:1/", "--transport=all"],
+        &["echo", "tcp://127.0.0.1:1"],
+        &["connect", "http://127.0.0.1:1/"],
+        &["idle", "http://127.0.0.1:1/session", "--transport=comet"],
+        &["churn", "http://127.0.0.1:1/"],
+        &["compare", "http://127.0.0.1:1/"],
+        &["table", "cometd", "http://127.0.0.1:1/"],
+        &["hold", "ws://127.0.0.1:1/"],
+    ] {
+        assert_refused(&bench(args).await, 1, "can't connect to 127.0.0.1:1: no server listens there", args);
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_sessions_is_told_as_one() {
+    let server = Server::start("echo", &[]).await;
+    let args = ["echo", &format!("http://{}/", server.address)];
+    assert_refused(
+        &bench(&args).await,
+        1,
+        "websocket: the server has no sessions at this address: status 400, ",
+        &args,
+    );
+}

@@ -1,6 +1,5 @@
 //! Whether this machine, and the way to a server, are fit to measure on.
 
-mod ask;
 mod machine;
 mod transports;
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Finding;
-use super::ask::{Answer, Until, ask};
+use crate::ask::{Answer, CLOSE, OPEN, Sessions, Until, ask, has_secret, secret};
 use crate::handshake::Handshake;
 use crate::{Error, Protocol, Target};
 
@@ -15,9 +15,6 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a poll is held: long enough to tell holding from answering at once.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// The event that a session begins with.
-const OPEN: &str = "event: open";
-const CLOSE: &str = "Connection: close\r\n";
 /// How an answer is described that says that there is nothing at an address.
 const NOT_FOUND: &str = "status 404";
 
@@ -25,8 +22,8 @@ const NOT_FOUND: &str = "status 404";
 struct Server {
     address: SocketAddr,
     mount: Target,
-    /// `{mount}/session`.
-    session: Target,
+    /// At `{mount}/session`.
+    sessions: Sessions,
 }
 
 pub(super) fn examine(target: &Target) -> Result<Vec<Finding>, Error> {
@@ -34,8 +31,8 @@ pub(super) fn examine(target: &Target) -> Result<Vec<Finding>, Error> {
         return Err(Error::Plan { problem: "a tcp:// server knows no transports: use http:// or ws://".to_owned() });
     }
     let address = target.resolve()?;
-    let session = target.below(Protocol::Http, "session");
-    let server = Server { address, mount: target.clone(), session };
+    let sessions = Sessions { address, target: target.below(Protocol::Http, "session"), timeout: TIMEOUT };
+    let server = Server { address, mount: target.clone(), sessions };
     let websocket = server.websocket()?;
     let sessions =
         vec![server.session_websocket()?, server.comet()?, server.long_polling()?, server.polling()?, server.post()?];
@@ -57,17 +54,16 @@ impl Server {
     }
 
     fn session_websocket(&self) -> Result<Finding, Error> {
-        self.upgrade(&self.session, true)
+        self.upgrade(&self.sessions.target, true)
     }
 
     fn upgrade(&self, target: &Target, session: bool) -> Result<Finding, Error> {
         let handshake = Handshake::with(target, None, session);
         let until = if session { Until::Body(has_secret) } else { Until::Head };
         let answer = ask(self.address, &handshake.request, until, TIMEOUT)?;
-        self.end(&answer)?;
+        self.sessions.end(&answer)?;
         let name = if session { "websocket" } else { "raw websocket" };
-        let head = handshake_head(&answer);
-        let verified = handshake.answer(&head);
+        let verified = handshake.answer(&answer.bytes());
         let is_open = matches!(verified, Ok(Some(_))) && (!session || answer.has(OPEN));
         if !is_open && answer.status == 101 {
             let problem = verified.err().map_or("no session began".to_owned(), |error| error.to_string());
@@ -80,8 +76,8 @@ impl Server {
 
     fn comet(&self) -> Result<Finding, Error> {
         let accept = "Accept: text/event-stream\r\n";
-        let answer = ask(self.address, &self.get("", "new", accept), Until::Body(has_secret), FIRST_EVENT)?;
-        self.end(&answer)?;
+        let answer = ask(self.address, &self.sessions.get("", "new", accept), Until::Body(has_secret), FIRST_EVENT)?;
+        self.sessions.end(&answer)?;
         let is_open = answer.status == 200 && answer.has(OPEN);
         let found = match is_open {
             true => format!("first event after {} ms", answer.took.as_millis()),
@@ -103,16 +99,16 @@ impl Server {
     /// Opens, and polls once more, which is to be held.
     fn long_polling(&self) -> Result<Finding, Error> {
         let name = "long polling";
-        let opened = self.open(&format!("?wait={}", WAIT.as_secs()))?;
+        let opened = self.sessions.open(&format!("?wait={}", WAIT.as_secs()))?;
         let Some(secret) = secret(&opened) else { return Ok(refused(name, &opened)) };
         let query = format!("?wait={}", WAIT.as_secs());
         let held = ask(
             self.address,
-            &self.get(&query, &secret, &format!("Bowline-Cursor: 0\r\n{CLOSE}")),
+            &self.sessions.get(&query, &secret, &format!("Bowline-Cursor: 0\r\n{CLOSE}")),
             Until::End,
             TIMEOUT,
         )?;
-        self.end(&opened)?;
+        self.sessions.end(&opened)?;
         let found = format!("{} after {:.1} s", held.describe(), held.took.as_secs_f64());
         // A little less, for the server's clock begins later.
         let is_held = held.status == 204 && held.took >= WAIT.mul_f64(0.9);
@@ -125,21 +121,21 @@ impl Server {
 
     fn polling(&self) -> Result<Finding, Error> {
         let name = "polling";
-        let opened = self.open("")?;
+        let opened = self.sessions.open("")?;
         let Some(_) = secret(&opened) else { return Ok(refused(name, &opened)) };
-        self.end(&opened)?;
+        self.sessions.end(&opened)?;
         Ok(Finding::new(name, format!("answered after {} ms", opened.took.as_millis())))
     }
 
     fn post(&self) -> Result<Finding, Error> {
         let name = "post";
-        let opened = self.open("")?;
+        let opened = self.sessions.open("")?;
         let Some(secret) = secret(&opened) else { return Ok(refused(name, &opened)) };
         let body = "id: 1\ndata: doctor\n\n";
         let more = format!("Content-Type: text/event-stream\r\nContent-Length: {}\r\n{CLOSE}", body.len());
-        let request = [self.request("POST", "", &secret, &more), body.as_bytes().to_vec()].concat();
+        let request = [self.sessions.request("POST", "", &secret, &more), body.as_bytes().to_vec()].concat();
         let answer = ask(self.address, &request, Until::End, TIMEOUT)?;
-        self.end(&opened)?;
+        self.sessions.end(&opened)?;
         if answer.status == 200 && answer.has("event: ack") {
             return Ok(Finding::new(name, format!("acknowledged after {} ms", answer.took.as_millis())));
         }
@@ -152,51 +148,9 @@ impl Server {
         };
         Ok(Finding::new(name, answer.describe()).unless(false, problem, remedy))
     }
-
-    /// A session by a poll that is answered at once.
-    fn open(&self, query: &str) -> Result<Answer, Error> {
-        ask(self.address, &self.get(query, "new", CLOSE), Until::End, TIMEOUT)
-    }
-
-    /// Ends the session of an answer, if there is one.
-    fn end(&self, opened: &Answer) -> Result<(), Error> {
-        let Some(secret) = secret(opened) else { return Ok(()) };
-        ask(self.address, &self.request("DELETE", "", &secret, CLOSE), Until::Head, TIMEOUT).map(drop)
-    }
-
-    fn get(&self, query: &str, session: &str, more: &str) -> Vec<u8> {
-        self.request("GET", query, session, more)
-    }
-
-    fn request(&self, method: &str, query: &str, session: &str, more: &str) -> Vec<u8> {
-        let (path, host) = (self.session.path(), self.session.authority());
-        let head =
-            format!("{method} {path}{query} HTTP/1.1\r\nHost: {host}\r\nBowline-Session: {session}\r\n{more}\r\n");
-        head.into_bytes()
-    }
 }
 
 const DEPLOYMENT: &str = "see that the address is the mount of a Bowline server: {URL}/session is asked";
-
-/// The head as it came, for the handshake to judge.
-fn handshake_head(answer: &Answer) -> Vec<u8> {
-    let lines = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
-    let status = answer.status;
-    format!("HTTP/1.1 {status} \r\n{}\r\n", lines.collect::<String>()).into_bytes()
-}
-
-/// The secret in the first event of an answer.
-fn secret(answer: &Answer) -> Option<String> {
-    let text = String::from_utf8_lossy(&answer.body);
-    let (_, rest) = text.split_once(OPEN)?;
-    let (_, rest) = rest.split_once("\"session\":\"")?;
-    rest.split_once('"').map(|(secret, _)| secret.to_owned())
-}
-
-/// Whether the first event has come far enough to end the session that it opened.
-fn has_secret(answer: &Answer) -> bool {
-    secret(answer).is_some()
-}
 
 fn refused(name: &'static str, answer: &Answer) -> Finding {
     let (problem, remedy) = why_no_session(answer);

@@ -2,6 +2,7 @@
 
 mod cores;
 mod distance;
+mod knock;
 mod local;
 mod order;
 #[cfg(test)]
@@ -13,6 +14,7 @@ pub use self::local::{START_TIMEOUT, ServerCommand};
 
 pub(crate) use self::cores::Cores;
 use self::distance::Distance;
+use self::knock::Knock;
 use self::local::LocalServer;
 use self::order::order;
 use crate::plan::bounds;
@@ -94,6 +96,27 @@ impl Suite {
         bounds("number of rounds", self.rounds, 1, MAX_ROUNDS)?;
         bounds("number of workloads", self.cells.len(), 1, MAX_CELLS)?;
         self.cells.iter().try_for_each(|cell| self.check_plan(&cell.plan).map_err(|source| cell.failed(source)))
+    }
+
+    /// Knocks at each address of a given server as the clients there will begin, so that one that can't be reached, or has nothing of the
+    /// kind, is known before anything is measured. What refuses otherwise, or for a while, is left to the run. It takes moments, and
+    /// where nobody answers 5 s.
+    ///
+    /// # Errors
+    /// As of a run that can't begin.
+    pub fn knock(&self) -> Result<(), Error> {
+        let mut done = Vec::new();
+        if matches!(self.server, ServerSource::Own(_)) {
+            return Ok(());
+        }
+        for cell in &self.cells {
+            let Some(knock) = Knock::of(&cell.plan) else { continue };
+            if !done.contains(&knock) {
+                knock.knock().map_err(|source| cell.failed(source))?;
+                done.push(knock);
+            }
+        }
+        Ok(())
     }
 
     fn check_plan(&self, plan: &Plan) -> Result<(), Error> {

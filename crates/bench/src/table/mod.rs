@@ -12,7 +12,7 @@ mod transit;
 
 use std::ops::ControlFlow;
 
-use crate::{Cell, Error, Event, Plot, ServerSource, Table, Target};
+use crate::{Cell, Error, Event, Plot, ServerSource, Suite, Table, Target};
 
 /// Whose table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,11 +87,10 @@ impl TablePlan {
         Self { published, target, server, server_pid: None, rounds: 1, seed: 1, is_quick: false }
     }
 
-    /// Finds out at once what would end it before there is anything to measure.
-    ///
-    /// # Errors
-    /// As of [`Suite::check`](crate::Suite::check).
-    pub fn check(&self) -> Result<(), Error> {
+    /// The workloads that it begins with, which are all of most: to find out at once what would end it before there is anything to
+    /// measure, by [`Suite::check`] and [`Suite::knock`].
+    #[must_use]
+    pub fn beginning(&self) -> Suite {
         let workloads = match self.published {
             Published::Kaazing => kaazing::workloads(self),
             Published::Rfc6202 => rfc6202::workloads(self),
@@ -99,11 +98,11 @@ impl TablePlan {
             Published::Cutoff => cutoff::workloads(self),
             Published::CometD => cometd::first(self),
         };
-        self.suite(workloads).check()
+        self.suite(workloads)
     }
 
     /// Runs all workloads of the table, and tells what happens meanwhile; [`ControlFlow::Break`] ends it with what there is, and so does
-    /// an error, which is given beside it, as of [`Suite::run`](crate::Suite::run).
+    /// an error, which is given beside it, as of [`Suite::run`].
     pub fn run(&self, tell: impl FnMut(&Event) -> ControlFlow<()>) -> (Reproduced, Option<Error>) {
         let ran = match self.published {
             Published::Kaazing => self.measure(kaazing::workloads(self), tell),

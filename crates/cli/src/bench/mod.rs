@@ -34,7 +34,7 @@ use std::error::Error as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bowline_bench::{Document, Error, Verdict};
+use bowline_bench::{Document, Error, Suite, Verdict};
 use clap::{Args, Subcommand};
 
 use self::chat::ChatArgs;
@@ -191,13 +191,18 @@ fn document(scenario: &str) -> Document {
 
 /// It with what was measured in it, and what ended that early, if it was an error.
 fn measure(job: &Job, watch: &mut Watch) -> Result<(Document, Option<Error>), Failure> {
-    job.suite.check().map_err(|error| failure(&error))?;
+    prepare(&job.suite)?;
     let mut document = document(&job.scenario);
     if job.calibrate {
         document.calibration = Some(bowline_bench::calibrate().map_err(|error| failure(&error))?);
     }
     let ran = job.suite.run(|event| watch.tell(event));
     Ok((document.with_cells(ran.cells), ran.error))
+}
+
+/// Finds out what would end it early before anything is measured.
+fn prepare(suite: &Suite) -> Result<(), Failure> {
+    suite.check().and_then(|()| suite.knock()).map_err(|error| failure(&error))
 }
 
 fn failure(error: &Error) -> Failure {

@@ -9,7 +9,7 @@ use super::job::RoundsArgs;
 use super::output::Output;
 use super::server::ServerArgs;
 use super::watch::Watch;
-use super::{document, failure, finish};
+use super::{document, failure, finish, prepare};
 use crate::failure::Failure;
 
 /// How long each takes, for those who wait for it.
@@ -79,7 +79,7 @@ impl TableArgs {
     /// The table in a document, with its workloads and its plots; and what ended it early, if it was an error.
     fn reproduce(&self, watch: &mut Watch) -> Result<(Document, Option<Error>), Failure> {
         let plan = self.plan()?;
-        plan.check().map_err(|error| failure(&error))?;
+        prepare(&plan.beginning())?;
         let mut document = document(&format!("table {}", plan.published.name()));
         if self.rounds.calibrate {
             document.calibration = Some(bowline_bench::calibrate().map_err(|error| failure(&error))?);
