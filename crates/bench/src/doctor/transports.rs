@@ -17,6 +17,8 @@ const WAIT: Duration = Duration::from_secs(1);
 
 /// How an answer is described that says that there is nothing at an address.
 const NOT_FOUND: &str = "status 404";
+/// How one is described that upgrades to a WebSocket, and hasn't heard of sessions.
+const BARE: &str = "a WebSocket without sessions";
 
 /// The server, and how to speak to it.
 struct Server {
@@ -37,9 +39,18 @@ pub(super) fn examine(target: &Target) -> Result<Vec<Finding>, Error> {
     let sessions =
         vec![server.session_websocket()?, server.comet()?, server.long_polling()?, server.polling()?, server.post()?];
     // A server that is somebody else's has no sessions, and is right not to.
-    let has_none = websocket.is_well() && sessions.iter().all(|finding| finding.found.starts_with(NOT_FOUND));
-    let sessions = if has_none { vec![Finding::new("sessions", "none here: bare WebSockets only")] } else { sessions };
+    let sessions = if websocket.is_well() && has_none(&sessions) {
+        vec![Finding::new("sessions", "none here, raw WebSocket only: measure it with --raw, or by a ws:// URL")]
+    } else {
+        sessions
+    };
     Ok([vec![websocket], sessions].concat())
+}
+
+/// Whether nothing of what was tried knows sessions: there is nothing at their address, or WebSockets as everywhere else.
+fn has_none(sessions: &[Finding]) -> bool {
+    let is_bare = sessions.iter().any(|finding| finding.found == BARE) && !sessions.iter().any(Finding::is_well);
+    is_bare || sessions.iter().all(|finding| finding.found.starts_with(NOT_FOUND))
 }
 
 impl Server {
@@ -66,8 +77,9 @@ impl Server {
         let verified = handshake.answer(&answer.bytes());
         let is_open = matches!(verified, Ok(Some(_))) && (!session || answer.has(OPEN));
         if !is_open && answer.status == 101 {
+            let found = if session && verified.is_err() { BARE.to_owned() } else { answer.describe() };
             let problem = verified.err().map_or("no session began".to_owned(), |error| error.to_string());
-            return Ok(Finding::new(name, answer.describe()).unless(false, problem, DEPLOYMENT));
+            return Ok(Finding::new(name, found).unless(false, problem, DEPLOYMENT));
         }
         let found = if is_open { format!("at {target}") } else { answer.describe() };
         let (problem, remedy) = why_no_upgrade(&answer, target);

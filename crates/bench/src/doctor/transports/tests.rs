@@ -135,12 +135,27 @@ fn each_transport_that_is_refused_is_named_with_what_mends_it() {
     assert!(wrong[0].1.contains("--max-sessions"), "{wrong:?}");
 }
 
+/// The subprotocol is not chosen.
+const BARE_UPGRADE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+
 #[test]
 fn a_server_without_sessions_is_right_not_to_have_them() {
     let none: Rule = |kind| (kind != "raw").then_some("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
     let findings = examine(&serve(none)).unwrap();
     assert_eq!(findings.iter().map(|finding| finding.name).collect::<Vec<_>>(), ["raw websocket", "sessions"]);
     assert!(findings.iter().all(Finding::is_well), "{findings:?}");
+    assert!(findings[1].found.contains("raw WebSocket only: measure it with --raw"), "{findings:?}");
+    // Nor one that has WebSockets at each address, and asks others for one.
+    let anywhere: Rule = |kind| match kind {
+        "raw" => None,
+        "session" => Some(BARE_UPGRADE),
+        _ => Some("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nThis address is for WebSocket.\n"),
+    };
+    let findings = examine(&serve(anywhere)).unwrap();
+    assert_eq!(findings.iter().map(|finding| finding.name).collect::<Vec<_>>(), ["raw websocket", "sessions"]);
+    // Where one transport has them, the others are to have them as well.
+    let some: Rule = |kind| (kind == "session").then_some(BARE_UPGRADE);
+    assert_eq!(wrong(some).iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["websocket"]);
     // A server that has nothing at all there is another matter.
     let nothing: Rule = |_| Some("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
     assert_eq!(wrong(nothing).len(), 6);
