@@ -36,7 +36,7 @@ pub enum Worse {
 }
 
 /// All figures, in the order in which they are shown.
-pub const FIGURES: [Figure; 57] = {
+pub const FIGURES: [Figure; 58] = {
     use Worse::{Less, More, Neither};
     const fn figure(name: &'static str, unit: &'static str, title: &'static str, worse: Worse) -> Figure {
         Figure { name, unit, title, worse }
@@ -71,6 +71,7 @@ pub const FIGURES: [Figure; 57] = {
         figure("resident", "MiB", "server memory", More),
         figure("resident_per_client", "KiB", "memory per client", More),
         figure("sockets", "KiB", "socket memory", More),
+        figure("sockets_per_client", "KiB", "socket memory per client", More),
         figure("kernel_per_client", "KiB", "kernel memory per client", More),
         figure("idle_cpu", "µs/s", "idle CPU per client", More),
         figure("opening", "s", "time of opening", More),

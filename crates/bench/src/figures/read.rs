@@ -81,9 +81,10 @@ impl Figures {
 
     fn load(&mut self, report: &LoadReport) {
         let (seconds, deliveries) = (report.seconds, float(report.deliveries));
+        let clients = float(report.plan.clients as u64);
         self.set("rate", deliveries / seconds);
         self.uses(report.server.as_ref(), &report.client);
-        self.set("clients", float(report.plan.clients as u64));
+        self.set("clients", clients);
         self.distribution(LATENCY, &report.latency);
         self.distribution(UNCORRECTED, &report.uncorrected);
         self.lag(&report.lag);
@@ -94,11 +95,16 @@ impl Figures {
         self.set("per_arrival", deliveries / float(counts.arrivals));
         self.set("opening", report.opening_seconds);
         if let (Some(server), Some(before)) = (&report.server, report.resident_before) {
-            let each = (float(server.resident) - float(before)) / float(report.plan.clients as u64);
+            let each = (float(server.resident) - float(before)) / clients;
             self.set("resident_per_client", each / 1024.0);
         }
-        let sockets = report.sockets.map(|sockets| sockets.receive + sockets.send + sockets.forward);
-        self.set_some("sockets", sockets.map(|bytes| float(bytes) / 1024.0));
+        let sockets = report.sockets.map(|sockets| float(sockets.receive + sockets.send + sockets.forward) / 1024.0);
+        self.set_some("sockets", sockets);
+        self.set_some("sockets_per_client", sockets.map(|all| all / clients));
+        if report.plan.rate <= 0.0 {
+            let each = report.server.as_ref().map(|server| server.cpu_seconds / seconds / clients * 1e6);
+            self.set_some("idle_cpu", each);
+        }
         if report.plan.stalled > 0 {
             self.set("stalled", float(report.plan.stalled as u64));
             self.set("stalled_told", float(report.reconciled.stalled_told));
@@ -218,3 +224,25 @@ const LATENCY: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
 
 const UNCORRECTED: [&str; 5] =
     ["uncorrected_p50", "uncorrected_p90", "uncorrected_p99", "uncorrected_p99.9", "uncorrected_max"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Transport, samples};
+
+    #[test]
+    fn clients_that_say_nothing_have_their_cost() {
+        let mut report = samples::load(Transport::Polling, 200, 1.0, 1);
+        let figures = |report: &LoadReport| Figures::of(&Report::Load(report.clone()));
+        // 4 KiB and 64 KiB of sockets, of 200 clients.
+        assert_eq!(figures(&report).get("sockets_per_client"), Some(0.34));
+        assert_eq!(figures(&report).get("idle_cpu"), None);
+        report.plan.rate = 0.0;
+        report.server.as_mut().unwrap().cpu_seconds = 0.02;
+        // 0.02 s in 10 s, of 200 clients.
+        let idle = figures(&report).get("idle_cpu").unwrap();
+        assert!((idle - 10.0).abs() < 1e-9, "{idle}");
+        report.server = None;
+        assert_eq!(figures(&report).get("idle_cpu"), None);
+    }
+}

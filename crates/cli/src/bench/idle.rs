@@ -24,13 +24,14 @@ pub(super) struct IdleArgs {
 
     /// What carries a connection; several with commas, or given again, are run one after the other
     ///
-    /// One alone takes the URL as it is (`http://HOST/session` for `comet` and `long-polling`), several take it as the mount.
+    /// One alone takes the URL as it is (`http://HOST/session` for `comet` and `long-polling`, `ws://…` for the others), several take it
+    /// as the mount, as WebSockets do an `http://` URL.
     #[arg(long, value_enum, value_name = "TRANSPORT", value_delimiter = ',', default_value = "raw")]
     transport: Vec<TransportArg>,
 
-    /// Measure what clients cost the server that say nothing: its CPU time and requests, rather than memory
+    /// Measure what clients cost the server that say nothing: its CPU time a second for each, with requests and resident memory
     ///
-    /// That is all there is to measure of `polling`. The URL is the mount.
+    /// It is how `polling`, which has no connections to hold, is measured always. The URL is the mount.
     #[arg(long)]
     cost: bool,
 

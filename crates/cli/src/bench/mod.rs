@@ -99,8 +99,14 @@ enum Scenario {
     /// 200 clients in one room, and 100 publications a second of 1,024 bytes.
     Slow(SlowArgs),
     /// Connections that do nothing: what memory and CPU time does one take?
+    ///
+    /// Over any of the transports. For each client: what the server's resident memory grew by, what the kernel's did (both ends of a
+    /// connection, of the whole machine), and the server's CPU time in µs a second while nobody says anything.
     Idle(IdleArgs),
     /// Opening and closing handshakes without a pause: what does one cost?
+    ///
+    /// Of bare WebSockets alone; `churn` opens by all transports. The URL is a WebSocket's, or a Bowline mount by `http://`, and then
+    /// means its /echo.
     Connect(ConnectArgs),
     /// Many connections for a long time: one process's share of a million
     ///
@@ -108,7 +114,8 @@ enum Scenario {
     Hold(HoldArgs),
     /// Clients that come, get a message echoed, stay a while and go: what does one cost, and is all of it given back?
     ///
-    /// 100 a second for 10 s over each of the four transports, or --storm N as fast as they can.
+    /// 100 a second for 10 s over each of the four transports, or --storm N as fast as they can. The URL is the mount; over raw alone
+    /// it is the WebSocket's own, unless it is `http://`.
     Churn(ChurnArgs),
     /// Carriers, or the server, are killed while clients talk: how soon are they back, and is anything lost?
     ///
@@ -125,7 +132,8 @@ enum Scenario {
     Shootout(ShootoutArgs),
     /// One workload over a bare WebSocket and all four transports, side by side
     ///
-    /// 200 clients in one room, and 20 publications a second of 128 bytes; polls each second.
+    /// 200 clients in one room, and 20 publications a second of 128 bytes; polls each second. What clients cost that say nothing is for
+    /// `idle --cost --transport raw,all`.
     Compare(CompareArgs),
     /// A published table again: each figure beside what is measured here
     #[command(after_help = table::HELP)]
