@@ -15,21 +15,31 @@ mod runtime;
 mod serve;
 mod signals;
 
+use std::env;
 use std::io::{Write, stderr};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use self::args::{Cli, Command};
 use self::failure::Failure;
 use self::plan::{BroadcastPlan, ConnectPlan, EnginePlan};
 
 fn main() -> ExitCode {
-    run(Cli::parse().command).unwrap_or_else(|failure| {
+    run(parse().command).unwrap_or_else(|failure| {
         // Where standard error is gone as well, the exit code is all there is.
         drop(writeln!(stderr(), "{failure}"));
         failure.exit_code()
     })
+}
+
+/// What the command line says. One that can't be read ends the program.
+fn parse() -> Cli {
+    let args: Vec<_> = env::args_os().collect();
+    let mut command = bench::negatives_are_numbers(Cli::command());
+    let parsed =
+        command.try_get_matches_from_mut(&args).and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    parsed.unwrap_or_else(|error| bench::with_tip(error.format(&mut command), &args).exit())
 }
 
 fn run(command: Command) -> Result<ExitCode, Failure> {

@@ -106,3 +106,35 @@ async fn a_server_without_sessions_is_told_as_one() {
         &args,
     );
 }
+
+#[tokio::test]
+async fn a_file_behind_a_space_is_told_where_it_belongs() {
+    for (args, tip) in [
+        (&["echo", "--json", "a.json"][..], "tip: to write JSON to a file: --json=a.json\n"),
+        (&["echo", "ws://127.0.0.1:1/", "--csv", "a.csv"], "tip: to write CSV to a file: --csv=a.csv\n"),
+        (&["--json", "a.json", "echo"], "tip: to write JSON to a file: --json=a.json\n"),
+        (&["diff", "a", "b", "--json", "c"], "tip: to write JSON to a file: --json=c\n"),
+    ] {
+        assert_refused(&bench(args).await, 2, tip, args);
+    }
+    // What is wrong otherwise is another matter.
+    for args in [&["echo", "a.json", "--json"][..], &["echo", "--json", "ws://127.0.0.1:1/", "--rate=x"]] {
+        let ran = bench(args).await;
+        assert!(ran.code == Some(2) && !ran.stderr.contains("to a file"), "{args:?}: {}", ran.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_negative_number_is_refused_as_one() {
+    for (args, flag) in [
+        (&["echo", "--in-flight", "-1"][..], "--in-flight"),
+        (&["idle", "--connections", "-5"], "--connections"),
+        (&["connect", "--duration", "-1"], "--duration"),
+        (&["table", "kaazing", "-n", "-1"], "--rounds"),
+    ] {
+        assert_refused(&bench(args).await, 2, &format!("for '{flag} <"), args);
+    }
+    // It has a bound of its own.
+    let args = ["echo", "--rate", "-1"];
+    assert_refused(&bench(&args).await, 2, "the rate must be 0 to 1000000 a second, not -1", &args);
+}

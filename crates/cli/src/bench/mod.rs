@@ -22,6 +22,7 @@ mod resume;
 mod rooms;
 mod server;
 mod shootout;
+mod slips;
 mod slow;
 mod table;
 mod talk;
@@ -36,6 +37,8 @@ use std::time::Duration;
 
 use bowline_bench::{Document, Error, Suite, Verdict};
 use clap::{Args, Subcommand};
+
+pub(crate) use self::slips::{negatives_are_numbers, with_tip};
 
 use self::chat::ChatArgs;
 use self::churn::ChurnArgs;
