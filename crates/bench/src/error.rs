@@ -195,9 +195,18 @@ impl fmt::Display for Error {
                 "this plan needs {needed} file descriptors and this process may have {limit}: raise the limit \
                  (ulimit -n {needed}) or plan fewer connections"
             ),
-            Self::Server { pid, .. } => write!(f, "can't read the figures of process {pid} from /proc: does it run?"),
+            Self::Server { pid, source } => {
+                write!(f, "can't read the figures of process {pid} from /proc: {}", why_no_figures(source))
+            }
             Self::Io { doing, .. } => write!(f, "failed to {doing}"),
         }
+    }
+}
+
+fn why_no_figures(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => "it is another user's; measure as that user",
+        _ => "does it run?",
     }
 }
 

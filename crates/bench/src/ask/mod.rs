@@ -39,6 +39,12 @@ impl Answer {
         contains(&self.body, part)
     }
 
+    /// Whether the body is as long as it was to be. One of chunks goes on until its connection ends.
+    fn is_whole(&self) -> bool {
+        let length = self.headers.iter().find(|(name, _)| name == "content-length");
+        length.and_then(|(_, length)| length.parse().ok()).is_some_and(|length: usize| self.body.len() >= length)
+    }
+
     /// Head and body as they came, but for the words of the status.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let lines = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
@@ -73,7 +79,7 @@ pub(crate) enum Until {
     Head,
     /// What this finds in the body.
     Body(fn(&Answer) -> bool),
-    /// The end of the answer: the request is to have `Connection: close`.
+    /// The end of the answer: the request is to have `Connection: close`, though not all heed it.
     End,
 }
 
@@ -111,7 +117,7 @@ fn read(socket: &mut TcpStream, bytes: &mut Vec<u8>, timeout: Duration) -> io::R
 }
 
 fn is_enough(answer: &Answer, until: Until) -> bool {
-    if answer.foreign.is_some() {
+    if answer.foreign.is_some() || answer.is_whole() {
         return true;
     }
     match until {
@@ -161,13 +167,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_http_is_told_at_once() {
+    fn what_is_enough_is_told_at_once() {
         for (bytes, words) in [
             (&b"SSH-2.0-OpenSSH_9\r\n"[..], "its answer is not HTTP (invalid HTTP version)"),
             (b"\x15\x03\x01\x00\x02\x02\x46", "it speaks TLS"),
         ] {
             let answer = parse(bytes);
             assert!(answer.describe().starts_with(words) && is_enough(&answer, Until::End), "{answer:?}");
+        }
+        // Whoever keeps a connection open has answered all the same.
+        let ends = [("", false), ("o", false), ("ok", true)];
+        for (body, is_whole) in ends {
+            let answer = parse(format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{body}").as_bytes());
+            assert_eq!(is_enough(&answer, Until::End), is_whole, "{answer:?}");
         }
         let partial = parse(b"HTTP/1.1 200 OK\r\n");
         assert!(partial.foreign.is_none() && !is_enough(&partial, Until::Head), "{partial:?}");

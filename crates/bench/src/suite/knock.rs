@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::ask::{Answer, Sessions, Until, ask, has_secret};
-use crate::handshake::Handshake;
+use crate::handshake::{Handshake, reason};
 use crate::{Deflate, Error, Kill, Plan, Protocol, Target, Traffic, Transport};
 
 /// How long a server may take to be reached, and how long to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What has sessions, and what is measured without.
+const ELSEWHERE: &str = "give the mount of a Bowline server, or measure bare WebSockets (--transport raw)";
 
 /// Where to knock, and what for.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,15 +84,17 @@ impl Knock {
         let sessions = Sessions { address, target: self.target.clone(), timeout: TIMEOUT };
         let answer = heard(sessions.open("")?)?;
         sessions.end(&answer)?;
+        if answer.status == 401 {
+            return Err(Error::Refused { status: 401, body: reason(&answer.body) });
+        }
         // A status that isn't of the address is the workload's to meet: others may pass where a poll does not, or later.
-        if has_secret(&answer) || !matches!(answer.status, 0 | 200 | 400 | 401 | 404 | 421) {
+        if has_secret(&answer) || !matches!(answer.status, 0 | 200 | 400 | 404 | 421) {
             return Ok(());
         }
-        let said = answer.describe();
-        let problem = format!(
-            "{said} (at {}). Sessions are at the mount of a Bowline server, bare WebSockets by raw",
-            self.target
-        );
+        let problem = match answer.status {
+            0 => answer.describe(),
+            _ => format!("{}, at {}; {ELSEWHERE}", answer.describe(), self.target),
+        };
         Err(Error::NotSession { problem })
     }
 
@@ -177,6 +182,7 @@ mod tests {
     #[test]
     fn whoever_is_no_server_of_the_kind_is_told() {
         const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\nnot here\n";
+        const WHO: &[u8] = b"HTTP/1.1 401 Who\r\nConnection: close\r\n\r\nwho?\n";
         const PAGE: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>";
         const FULL: &[u8] = b"HTTP/1.1 503 Full\r\nConnection: close\r\n\r\nlater\n";
         const TLS: &[u8] = b"\x15\x03\x01\x00\x02\x02\x46";
@@ -184,6 +190,7 @@ mod tests {
         let [comet, raw, bare] = [rooms(Transport::Comet), rooms(Transport::Raw), connect("ws://127.0.0.1:1/")];
         for (plan, answer, why) in [
             (&comet, NOT_FOUND, "no sessions at this address: status 404, not here"),
+            (&comet, WHO, "refused with status 401: who?"),
             (&raw, NOT_FOUND, ""),
             (&bare, NOT_FOUND, "refused with status 404: not here"),
             (&comet, PAGE, "no sessions at this address: status 200, <html>"),
