@@ -178,6 +178,7 @@ impl Figures {
 
     fn uses(&mut self, server: Option<&ServerUse>, client: &ClientUse) {
         self.set("client_share", client.share * 100.0);
+        self.set_some("client_user", client.user_share().map(|share| share * 100.0));
         let Some(server) = server else { return };
         self.set("per_cpu_second", server.per_cpu_second);
         // A server that served nothing cost nothing that could be shared out.

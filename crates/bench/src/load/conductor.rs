@@ -212,7 +212,7 @@ impl Conductor<'_> {
             server: None,
             resident_before: self.server.resident_before,
             sockets: self.server.sockets,
-            client: ClientUse { cpu_seconds: 0.0, share: 0.0 },
+            client: ClientUse { cpu_seconds: 0.0, user_seconds: Some(0.0), share: 0.0 },
             reconciled: Reconciled::default(),
             interrupted: self.is_broken_off,
             verdict: Verdict::Fine,
@@ -242,8 +242,7 @@ impl LoadReport {
         self.lag.add(&part.lag);
         self.counts.add(&part.counts);
         self.counts_in_all.add(&part.counts_in_all);
-        self.client.cpu_seconds += part.client.cpu_seconds;
-        self.client.share = self.client.share.max(part.client.share);
+        self.client.add(&part.client);
         self.reconciled.add(&part.reconciled);
     }
 }
@@ -336,7 +335,7 @@ mod tests {
             lag: Distribution::default(),
             counts: Counts::default(),
             counts_in_all: Counts::default(),
-            client: ClientUse { cpu_seconds: 0.0, share: 0.0 },
+            client: ClientUse { cpu_seconds: 0.0, user_seconds: Some(0.0), share: 0.0 },
             reconciled: Reconciled::default(),
             is_behind: false,
         }))

@@ -37,7 +37,7 @@ fn report(plan: &LoadPlan, milliseconds: f64) -> LoadReport {
         server: Some(ServerUse { cpu_seconds: 0.5, share: 0.5, per_cpu_second: 20.0, resident: 1 }),
         resident_before: None,
         sockets: None,
-        client: ClientUse { cpu_seconds: 0.1, share: 0.1 },
+        client: ClientUse { cpu_seconds: 0.1, user_seconds: Some(0.05), share: 0.1 },
         reconciled: Reconciled { expected: 10, ..Reconciled::default() },
         interrupted: false,
         verdict: Verdict::Fine,
