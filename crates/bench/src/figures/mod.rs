@@ -36,7 +36,7 @@ pub enum Worse {
 }
 
 /// All figures, in the order in which they are shown.
-pub const FIGURES: [Figure; 58] = {
+pub const FIGURES: [Figure; 59] = {
     use Worse::{Less, More, Neither};
     const fn figure(name: &'static str, unit: &'static str, title: &'static str, worse: Worse) -> Figure {
         Figure { name, unit, title, worse }
@@ -49,6 +49,7 @@ pub const FIGURES: [Figure; 58] = {
         figure("client_share", "%", "load core", More),
         // Of its CPU time. The rest is the kernel's, for the sockets: any client would cost that.
         figure("client_user", "%", "  of it in user code", Neither),
+        figure("processes", "", "load processes", Neither),
         figure("p50", "ms", "latency p50", More),
         figure("p90", "ms", "latency p90", More),
         figure("p99", "ms", "latency p99", More),

@@ -85,6 +85,10 @@ impl Figures {
         self.uses(report.server.as_ref(), &report.client);
         self.set("clients", float(report.plan.clients as u64));
         self.distribution(LATENCY, &report.latency);
+        // One goes without saying.
+        if report.processes > 1 {
+            self.set("processes", float(report.processes as u64));
+        }
         self.distribution(UNCORRECTED, &report.uncorrected);
         self.lag(&report.lag);
         let counts = &report.counts;
