@@ -48,7 +48,8 @@ impl Bytes {
 pub struct Counts {
     /// From the server.
     pub received: Bytes,
-    /// To the server, from when they are to be written: what waits for the server to read is among them.
+    /// To the server, as the kernel took them: what waits in the client for the server to read is not among them. Where that is the last
+    /// message in part, its framing and payload are as on average of what waits.
     pub sent: Bytes,
     /// HTTP requests, opening handshakes included.
     pub requests: u64,

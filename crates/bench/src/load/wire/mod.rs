@@ -134,7 +134,7 @@ pub(crate) trait Wire {
     fn due(&self) -> Option<Instant>;
     /// Does what is due; there may be output then.
     fn attend(&mut self, now: Instant);
-    /// What it has counted so far: bytes to the server as soon as they are [`output`](Self::output), bytes from it as they are received.
+    /// What it has counted so far: bytes to the server as they are [written](Self::wrote), bytes from it as they are received.
     fn counts(&self) -> Counts;
 }
 
