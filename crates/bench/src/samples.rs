@@ -191,6 +191,7 @@ pub(crate) fn load(transport: Transport, clients: usize, slowness: f64, run: u64
         counts_in_all: counts,
         server: Some(server(400_000.0 / slowness)),
         resident_before: Some(8 << 20),
+        retransmissions: Some(0),
         sockets: Some(SocketMemory { sockets: clients as u64, receive: 0, send: 4_096, forward: 65_536 }),
         client: CLIENT,
         reconciled: Reconciled { expected: 11_000, ..Reconciled::default() },

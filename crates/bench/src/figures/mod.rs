@@ -36,7 +36,7 @@ pub enum Worse {
 }
 
 /// All figures, in the order in which they are shown.
-pub const FIGURES: [Figure; 59] = {
+pub const FIGURES: [Figure; 60] = {
     use Worse::{Less, More, Neither};
     const fn figure(name: &'static str, unit: &'static str, title: &'static str, worse: Worse) -> Figure {
         Figure { name, unit, title, worse }
@@ -71,6 +71,7 @@ pub const FIGURES: [Figure; 59] = {
         figure("up_headers", "B", "  headers", More),
         figure("requests", "/s", "requests", More),
         figure("per_arrival", "", "deliveries per read", Neither),
+        figure("retransmissions", "", "TCP retransmissions", More),
         figure("resident", "MiB", "server memory", More),
         figure("resident_per_client", "KiB", "memory per client", More),
         figure("sockets", "KiB", "socket memory", More),
@@ -121,7 +122,10 @@ impl Figure {
     /// Whether it counts what must not be: shown only where it isn't 0.
     #[must_use]
     pub fn is_fault(&self) -> bool {
-        matches!(self.name, "refused" | "missing" | "told" | "duplicate" | "reordered" | "wrong" | "closed")
+        matches!(
+            self.name,
+            "retransmissions" | "refused" | "missing" | "told" | "duplicate" | "reordered" | "wrong" | "closed"
+        )
     }
 }
 

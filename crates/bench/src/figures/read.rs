@@ -97,6 +97,7 @@ impl Figures {
         self.set("requests", float(counts.requests) / seconds);
         self.set("per_arrival", deliveries / float(counts.arrivals));
         self.set("opening", report.opening_seconds);
+        self.set_some("retransmissions", report.retransmissions.map(float));
         if let (Some(server), Some(before)) = (&report.server, report.resident_before) {
             let each = (float(server.resident) - float(before)) / float(report.plan.clients as u64);
             self.set("resident_per_client", each / 1024.0);

@@ -284,6 +284,10 @@ pub struct LoadReport {
     pub resident_before: Option<u64>,
     /// Memory of its sockets at the end of the measured time; `None` where the kernel doesn't tell.
     pub sockets: Option<SocketMemory>,
+    /// Segments that TCP sent again on the connections that there were at the end of the measured time, since each began: by the clients,
+    /// and by the server where it is of this machine. `None` where the kernel doesn't tell.
+    #[serde(default)]
+    pub retransmissions: Option<u64>,
     /// What the load processes used in the measured time; the share is that of the busiest.
     pub client: ClientUse,
     /// Whether all that was sent has come.

@@ -36,6 +36,7 @@ fn report(plan: &LoadPlan, milliseconds: f64) -> LoadReport {
         counts_in_all: counts,
         server: Some(ServerUse { cpu_seconds: 0.5, share: 0.5, per_cpu_second: 20.0, resident: 1 }),
         resident_before: None,
+        retransmissions: None,
         sockets: None,
         client: ClientUse { cpu_seconds: 0.1, user_seconds: Some(0.05), share: 0.1 },
         reconciled: Reconciled { expected: 10, ..Reconciled::default() },
