@@ -20,6 +20,14 @@ pub(crate) struct Sample {
     at: Instant,
     server: Option<Threads>,
     client: u64,
+    split: Option<Split>,
+}
+
+/// CPU time of a thread in clock ticks, mostly of 10 ms.
+#[derive(Debug, Clone, Copy)]
+struct Split {
+    user: u64,
+    system: u64,
 }
 
 /// CPU time of each thread of a process, in nanoseconds.
@@ -50,7 +58,7 @@ impl Meter {
     /// A look. A server that has ended since is no error: of it nothing is known any more.
     pub(crate) fn sample(&self) -> Result<Sample, Error> {
         let server = self.of_server(cpu_nanoseconds)?;
-        Ok(Sample { at: Instant::now(), server, client: own_nanoseconds() })
+        Ok(Sample { at: Instant::now(), server, client: own_nanoseconds(), split: own_split() })
     }
 
     /// What `look` finds of the server, where there is one still.
@@ -80,7 +88,12 @@ impl Meter {
             }
             _ => None,
         };
-        Ok(Usage { seconds, server, client: ClientUse { cpu_seconds: client, share: client / seconds } })
+        let client = ClientUse {
+            cpu_seconds: client,
+            user_seconds: end.user_share_since(start).map(|share| client * share),
+            share: client / seconds,
+        };
+        Ok(Usage { seconds, server, client })
     }
 }
 
@@ -92,6 +105,14 @@ impl Sample {
     fn server_seconds_since(&self, start: &Self) -> Option<f64> {
         let (before, after) = (start.server.as_ref()?, self.server.as_ref()?);
         Some(float(between(before, after)) / 1e9)
+    }
+
+    /// How much of what this thread used since an earlier look was user code; `None` where it was less than a tick, or nothing tells.
+    fn user_share_since(&self, start: &Self) -> Option<f64> {
+        let (before, after) = (start.split?, self.split?);
+        let user = after.user.saturating_sub(before.user);
+        let all = user + after.system.saturating_sub(before.system);
+        (all > 0).then(|| float(user) / float(all))
     }
 
     /// The share of a core that the server used since an earlier look.
@@ -147,14 +168,24 @@ fn cpu_nanoseconds(pid: u32) -> io::Result<Threads> {
         return Ok(threads);
     }
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name in parentheses may itself hold spaces and parentheses: fields are counted from the last one.
-    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let field = |n: usize| after_name.split_ascii_whitespace().nth(n).and_then(|ticks| ticks.parse::<u64>().ok());
-    let (Some(user), Some(system)) = (field(11), field(12)) else {
+    let Some(Split { user, system }) = split(&stat) else {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "unknown form of /proc/PID/stat"));
     };
     let time = (user + system) * (1_000_000_000 / rustix::param::clock_ticks_per_second().max(1));
     Ok(Threads::from([(OsString::new(), time)]))
+}
+
+/// CPU time of this thread by who used it. (`getrusage` has it in finer steps, but no safe form here.)
+fn own_split() -> Option<Split> {
+    split(&fs::read_to_string("/proc/thread-self/stat").ok()?)
+}
+
+/// The same from a line of `/proc/PID/stat`.
+fn split(stat: &str) -> Option<Split> {
+    // The name in parentheses may itself hold spaces and parentheses: fields are counted from the last one.
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut fields = after_name.split_ascii_whitespace().skip(11).map(|ticks| ticks.parse().ok());
+    Some(Split { user: fields.next()??, system: fields.next()?? })
 }
 
 /// Whether a process has ended: it is not there any more, or only for its parent to be told how it ended.
@@ -213,11 +244,13 @@ mod tests {
         let start = meter.sample().unwrap();
         let mut sum = 0_u64;
         while own_nanoseconds() < start.client + 30_000_000 {
-            sum = std::hint::black_box(sum + 1);
+            sum = (0..10_000).fold(sum, |sum, _| std::hint::black_box(sum + 1));
         }
         let usage = meter.usage(&start, 1000).unwrap();
         let server = usage.server.unwrap();
         assert!(usage.client.cpu_seconds >= 0.03 && server.cpu_seconds > 0.0, "{usage:?}");
+        let user = usage.client.user_seconds.unwrap();
+        assert!(user > 0.0 && user <= usage.client.cpu_seconds, "{usage:?}");
         assert!(server.per_cpu_second > 0.0 && server.resident > 100_000, "{usage:?}");
         let glance = resident_at_a_glance(pid).unwrap();
         assert!((server.resident / 2..server.resident * 2).contains(&glance), "{glance}, {usage:?}");
@@ -259,6 +292,9 @@ mod tests {
 
     #[test]
     fn proc_lines() {
+        let stat = "7 (a) b (c)) R 1 7 7 0 -1 4194560 90 0 0 0 12 34 0 0 20 0 1 0";
+        assert!(matches!(split(stat), Some(Split { user: 12, system: 34 })));
+        assert!(split("7 (a) R 1").is_none());
         assert_eq!(kibibytes("Rss:      12 kB\nPss: 3 kB\n", "Pss:"), Some(3072));
         assert_eq!(kibibytes("Rss: twelve\n", "Rss:"), None);
         assert!(kernel_memory().is_some());

@@ -8,7 +8,7 @@ use crate::{
     Target, Traffic, Transport, Verdict,
 };
 
-const CLIENT: ClientUse = ClientUse { cpu_seconds: 1.0, share: 0.1 };
+const CLIENT: ClientUse = ClientUse { cpu_seconds: 1.0, user_seconds: Some(0.25), share: 0.1 };
 
 /// A document of a known machine and time.
 pub(crate) fn document(scenario: &str, cells: Vec<Cell>) -> Document {
@@ -191,6 +191,7 @@ pub(crate) fn load(transport: Transport, clients: usize, slowness: f64, run: u64
         counts_in_all: counts,
         server: Some(server(400_000.0 / slowness)),
         resident_before: Some(8 << 20),
+        retransmissions: Some(0),
         sockets: Some(SocketMemory { sockets: clients as u64, receive: 0, send: 4_096, forward: 65_536 }),
         client: CLIENT,
         reconciled: Reconciled { expected: 11_000, ..Reconciled::default() },
@@ -274,7 +275,7 @@ fn connect() -> ConnectReport {
         handshakes: 60_000,
         per_second: 12_000.0,
         server: Some(server(28_000.0)),
-        client: ClientUse { cpu_seconds: 4.8, share: 0.96 },
+        client: ClientUse { cpu_seconds: 4.8, user_seconds: Some(1.2), share: 0.96 },
         faults: Faults::default(),
         verdict: Verdict::ClientBound,
     }

@@ -46,7 +46,9 @@ fn report(report: Report) -> LoadReport {
 fn an_echo_is_split() {
     let report = report(run(&Plan::Load(plan("/ws", Transport::Raw, Traffic::Echo))).expect("a report"));
     assert_eq!((report.processes, report.reconciled.expected), (2, 100), "{report}");
-    assert!(!report.reconciled.is_faulty() && report.client.cpu_seconds > 0.0, "{report}");
+    let client = &report.client;
+    assert!(!report.reconciled.is_faulty() && client.cpu_seconds > 0.0, "{report}");
+    assert!(client.user_seconds.is_none_or(|user| user <= client.cpu_seconds), "{client:?}");
     assert_eq!((report.latency.count(), report.lag.count(), report.counts_in_all.connections), (80, 80, 5));
     assert_eq!(report.over_time.len(), 1, "{:?}", report.over_time);
 }

@@ -86,6 +86,10 @@ impl Figures {
         self.uses(report.server.as_ref(), &report.client);
         self.set("clients", clients);
         self.distribution(LATENCY, &report.latency);
+        // One goes without saying.
+        if report.processes > 1 {
+            self.set("processes", float(report.processes as u64));
+        }
         self.distribution(UNCORRECTED, &report.uncorrected);
         self.lag(&report.lag);
         let counts = &report.counts;
@@ -94,6 +98,7 @@ impl Figures {
         self.set("requests", float(counts.requests) / seconds);
         self.set("per_arrival", deliveries / float(counts.arrivals));
         self.set("opening", report.opening_seconds);
+        self.set_some("retransmissions", report.retransmissions.map(float));
         if let (Some(server), Some(before)) = (&report.server, report.resident_before) {
             let each = (float(server.resident) - float(before)) / clients;
             self.set("resident_per_client", each / 1024.0);
@@ -184,6 +189,7 @@ impl Figures {
 
     fn uses(&mut self, server: Option<&ServerUse>, client: &ClientUse) {
         self.set("client_share", client.share * 100.0);
+        self.set_some("client_user", client.user_share().map(|share| share * 100.0));
         let Some(server) = server else { return };
         self.set("per_cpu_second", server.per_cpu_second);
         // A server that served nothing cost nothing that could be shared out.

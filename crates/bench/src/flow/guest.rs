@@ -167,8 +167,7 @@ impl Guest {
     }
 
     async fn publish(&self, talk: &mut Talk<'_>, room: &str, due: Duration) {
-        while talk.answers.len() >= MAX_UNANSWERED && talk.answers.join_next().await.is_some() {}
-        while talk.answers.try_join_next().is_some() {}
+        make_room(&mut talk.answers).await;
         let number = {
             let mut totals = self.crowd.totals();
             totals.publications += 1;
@@ -202,6 +201,12 @@ struct Talk<'a> {
     going: watch::Receiver<bool>,
     /// Publications that are not answered yet.
     answers: JoinSet<()>,
+}
+
+/// Waits until another publication may be under way, and lets go of those that are answered.
+async fn make_room(answers: &mut JoinSet<()>) {
+    while answers.len() >= MAX_UNANSWERED && answers.join_next().await.is_some() {}
+    while answers.try_join_next().is_some() {}
 }
 
 /// A publication under way.
@@ -320,6 +325,39 @@ impl Listener {
                 self.crowd.refuse(why.to_string());
             }
             why => self.crowd.totals().close(self.number, format!("{} was closed: {why}", self.by)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn so_many_publications_wait_for_their_answer_and_no_more() {
+        let (answer, mut answers) = (Arc::new(tokio::sync::Semaphore::new(0)), JoinSet::new());
+        let ask = |answers: &mut JoinSet<()>| {
+            let answer = Arc::clone(&answer);
+            answers.spawn(async move { answer.acquire().await.unwrap().forget() });
+        };
+        for _ in 0..MAX_UNANSWERED {
+            assert!(has_room(&mut answers).await, "{}", answers.len());
+            ask(&mut answers);
+        }
+        assert!(!has_room(&mut answers).await);
+        answer.add_permits(1);
+        make_room(&mut answers).await;
+        assert_eq!(answers.len(), MAX_UNANSWERED - 1);
+        ask(&mut answers);
+        assert!(!has_room(&mut answers).await);
+    }
+
+    /// Whether there is room without waiting.
+    async fn has_room(answers: &mut JoinSet<()>) -> bool {
+        tokio::select! {
+            biased;
+            () = make_room(answers) => true,
+            () = std::future::ready(()) => false,
         }
     }
 }

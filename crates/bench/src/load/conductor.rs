@@ -27,8 +27,8 @@ pub(crate) fn run(plan: &LoadPlan, mut tell: impl FnMut(&Event) -> ControlFlow<(
     // What can't be scheduled is better known before anything is opened.
     Schedule::new(plan, 0)?;
     let slices = Slice::split(plan, workers::count(plan)?);
-    let address = plan.server_address.map_or_else(|| plan.target.resolve(), Ok)?;
-    let server = Server::new(plan.server_pid, address)?;
+    let target = plan.target.resolve()?;
+    let server = Server::new(plan.server_pid, plan.server_address.unwrap_or(target), target)?;
     let (said, words) = channel();
     let one = slices.len() == 1;
     let parts = slices.into_iter().enumerate().map(|(index, slice)| {
@@ -195,6 +195,7 @@ impl Conductor<'_> {
         self.fold(usize::MAX);
         let mut over_time = std::mem::take(&mut self.over_time);
         self.server.describe(&mut over_time);
+        let sockets = self.server.sockets.as_ref();
         let mut report = LoadReport {
             schema: SCHEMA_VERSION,
             plan: plan.clone(),
@@ -211,8 +212,9 @@ impl Conductor<'_> {
             counts_in_all: Counts::default(),
             server: None,
             resident_before: self.server.resident_before,
-            sockets: self.server.sockets,
-            client: ClientUse { cpu_seconds: 0.0, share: 0.0 },
+            sockets: sockets.map(|sockets| sockets.memory).filter(|memory| memory.sockets > 0),
+            retransmissions: sockets.map(|sockets| sockets.retransmissions),
+            client: ClientUse { cpu_seconds: 0.0, user_seconds: Some(0.0), share: 0.0 },
             reconciled: Reconciled::default(),
             interrupted: self.is_broken_off,
             verdict: Verdict::Fine,
@@ -242,8 +244,7 @@ impl LoadReport {
         self.lag.add(&part.lag);
         self.counts.add(&part.counts);
         self.counts_in_all.add(&part.counts_in_all);
-        self.client.cpu_seconds += part.client.cpu_seconds;
-        self.client.share = self.client.share.max(part.client.share);
+        self.client.add(&part.client);
         self.reconciled.add(&part.reconciled);
     }
 }
@@ -301,7 +302,7 @@ mod tests {
             words: channel().1,
             tell: &mut tell,
             standings: vec![Standing::default(), Standing::default()],
-            server: Server::new(None, ([127, 0, 0, 1], 1).into()).unwrap(),
+            server: Server::new(None, ([127, 0, 0, 1], 1).into(), ([127, 0, 0, 1], 1).into()).unwrap(),
             marks: VecDeque::new(),
             stretches: VecDeque::new(),
             over_time: Vec::new(),
@@ -336,7 +337,7 @@ mod tests {
             lag: Distribution::default(),
             counts: Counts::default(),
             counts_in_all: Counts::default(),
-            client: ClientUse { cpu_seconds: 0.0, share: 0.0 },
+            client: ClientUse { cpu_seconds: 0.0, user_seconds: Some(0.0), share: 0.0 },
             reconciled: Reconciled::default(),
             is_behind: false,
         }))

@@ -6,18 +6,29 @@ use crate::process::{Meter, Sample, float, resident, resident_at_a_glance};
 use crate::{Error, ServerUse, SocketMemory, Stretch};
 
 #[cfg(target_os = "linux")]
-use super::sockets::memory;
+use super::sockets::look;
 
 /// Elsewhere nothing tells it.
 #[cfg(not(target_os = "linux"))]
-fn memory(_: SocketAddr) -> Option<SocketMemory> {
+fn look(_: SocketAddr, _: SocketAddr) -> Option<Sockets> {
     None
+}
+
+/// What is known of the sockets of a load.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Sockets {
+    /// Of the server's ends; it has none where it is not of this machine.
+    pub(super) memory: SocketMemory,
+    /// Segments sent again, by either end that is of this machine.
+    pub(super) retransmissions: u64,
 }
 
 /// Looks at the server, if its process is known.
 pub(super) struct Server {
     /// Its own, whatever is in front of it.
     address: SocketAddr,
+    /// What clients connect to.
+    target: SocketAddr,
     pid: Option<u32>,
     meter: Meter,
     pub(super) resident_before: Option<u64>,
@@ -26,15 +37,25 @@ pub(super) struct Server {
     /// Resident bytes and share of a core of each stretch.
     stretches: Vec<(u64, f64)>,
     end: Option<ServerUse>,
-    pub(super) sockets: Option<SocketMemory>,
+    pub(super) sockets: Option<Sockets>,
 }
 
 impl Server {
-    pub(super) fn new(pid: Option<u32>, address: SocketAddr) -> Result<Self, Error> {
+    pub(super) fn new(pid: Option<u32>, address: SocketAddr, target: SocketAddr) -> Result<Self, Error> {
         let resident_before =
             pid.map(|pid| resident(pid).map_err(|source| Error::Server { pid, source })).transpose()?;
         let meter = Meter::new(pid)?;
-        Ok(Self { address, pid, meter, resident_before, began: None, stretches: Vec::new(), end: None, sockets: None })
+        Ok(Self {
+            address,
+            target,
+            pid,
+            meter,
+            resident_before,
+            began: None,
+            stretches: Vec::new(),
+            end: None,
+            sockets: None,
+        })
     }
 
     /// Measuring begins, or a stretch ends.
@@ -61,7 +82,7 @@ impl Server {
             self.end = self.meter.usage_until(last, began, 0)?.server;
         }
         // Last: to list all sockets takes the machine a while.
-        self.sockets = memory(self.address);
+        self.sockets = look(self.address, self.target);
         Ok(())
     }
 

@@ -94,7 +94,8 @@ pub struct LoadPlan {
     /// The server's own address, where the target's is that of a proxy in front of it: whose sockets are looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_address: Option<SocketAddr>,
-    /// Load processes, 1 to [`MAX_PROCESSES`]; 0, the default, for as many as descriptors ask for.
+    /// Load processes, 1 to [`MAX_PROCESSES`]; 0, the default, for as many as descriptors ask for, and in a
+    /// [`Suite`](crate::Suite) for one more where a core runs out and another is left.
     pub processes: usize,
     /// Of whatever is random: which rooms a client is in, when a client polls.
     pub seed: u64,

@@ -63,7 +63,7 @@ impl Report {
             Verdict::Fine => None,
             Verdict::Faulty => Some(format!("faulty: {faults}")),
             verdict @ Verdict::ClientBound => Some(match self {
-                Self::Load(_) => format!("{verdict}; --processes=N shares the load out"),
+                Self::Load(report) => format!("{verdict}; {}", shared(report.processes)),
                 _ => verdict.to_string(),
             }),
         }
@@ -73,6 +73,14 @@ impl Report {
 fn talk(talk: &Talk) -> String {
     let Talk { clients, rooms, per_client, rate, .. } = talk;
     format!("{clients} clients in {per_client} of {rooms} rooms, {rate} a second")
+}
+
+/// What is left to do for a load that so many processes carried out.
+fn shared(processes: usize) -> String {
+    let processes = if processes == 1 { "one process".into() } else { format!("{processes} processes") };
+    format!(
+        "it had {processes}: --processes=N shares it out where there are cores, else fewer clients, a lower rate or another machine"
+    )
 }
 
 fn echo(plan: &EchoPlan) -> String {

@@ -19,6 +19,13 @@ pub enum Event {
         /// How many there are.
         of: usize,
     },
+    /// The load of a [`LoadPlan`](crate::LoadPlan) used up the core of each of its processes, whose number was left open.
+    Spent {
+        /// How many it had.
+        processes: usize,
+        /// With how many it is run again; `None` where no core is left for another.
+        next: Option<usize>,
+    },
     /// All connections are open.
     Open {
         /// How many.
@@ -77,6 +84,15 @@ impl fmt::Display for Event {
                     "publication {publication} at {connections} connections, the last {milliseconds} ms after the first"
                 )
             }
+            Self::Spent { processes, next: Some(next) } => {
+                write!(f, "the load used up {}: once more, with {next} processes", their_cores(*processes))
+            }
+            Self::Spent { processes, next: None } => write!(
+                f,
+                "the load used up {}, and no core is left for another process: \
+                 it takes fewer clients, a lower rate, or another machine for the load",
+                their_cores(*processes)
+            ),
             Self::Begin { cell, run, of } => write!(f, "run {run} of {of}: {cell}"),
             Self::Progress(progress) => progress.fmt(f),
             Self::Step(step) => step.fmt(f),
@@ -86,6 +102,10 @@ impl fmt::Display for Event {
             }
         }
     }
+}
+
+fn their_cores(processes: usize) -> String {
+    if processes == 1 { "the core of its process".into() } else { format!("the cores of its {processes} processes") }
 }
 
 /// How far a run is.

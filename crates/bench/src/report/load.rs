@@ -48,7 +48,8 @@ impl Bytes {
 pub struct Counts {
     /// From the server.
     pub received: Bytes,
-    /// To the server, from when they are to be written: what waits for the server to read is among them.
+    /// To the server, as the kernel took them: what waits in the client for the server to read is not among them. Where that is the last
+    /// message in part, its framing and payload are as on average of what waits.
     pub sent: Bytes,
     /// HTTP requests, opening handshakes included.
     pub requests: u64,
@@ -283,6 +284,10 @@ pub struct LoadReport {
     pub resident_before: Option<u64>,
     /// Memory of its sockets at the end of the measured time; `None` where the kernel doesn't tell.
     pub sockets: Option<SocketMemory>,
+    /// Segments that TCP sent again on the connections that there were at the end of the measured time, since each began: by the clients,
+    /// and by the server where it is of this machine. `None` where the kernel doesn't tell.
+    #[serde(default)]
+    pub retransmissions: Option<u64>,
     /// What the load processes used in the measured time; the share is that of the busiest.
     pub client: ClientUse,
     /// Whether all that was sent has come.

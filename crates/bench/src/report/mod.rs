@@ -220,7 +220,11 @@ pub struct ServerUse {
 pub struct ClientUse {
     /// CPU time of its thread in seconds, user and system.
     pub cpu_seconds: f64,
-    /// The same as a share of one core; with busy polling, which takes all of it, the share of polls that found something.
+    /// How much of it was user code, in clock ticks, mostly of 10 ms; `None` where it is too little to tell. The rest is the kernel's
+    /// work for the sockets (to receive, to send, to acknowledge), which any client would cost.
+    #[serde(default)]
+    pub user_seconds: Option<f64>,
+    /// The CPU time as a share of one core; with busy polling, which takes all of it, the share of polls that found something.
     pub share: f64,
 }
 
@@ -372,6 +376,20 @@ fn uses(f: &mut fmt::Formatter<'_>, what: &str, server: Option<&ServerUse>, clie
     row(f, "client", format_args!("{:.0} % of a core", client.share * 100.0))
 }
 
+impl ClientUse {
+    /// How much of its CPU time was user code.
+    pub(crate) fn user_share(&self) -> Option<f64> {
+        self.user_seconds.map(|user| user / self.cpu_seconds).filter(|share| share.is_finite())
+    }
+
+    /// Adds another load process's; the share is that of the busier.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.cpu_seconds += other.cpu_seconds;
+        self.user_seconds = self.user_seconds.zip(other.user_seconds).map(|(user, more)| user + more);
+        self.share = self.share.max(other.share);
+    }
+}
+
 impl fmt::Display for EchoReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = &self.plan;
@@ -429,8 +447,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_load_processes_use_is_added_up() {
+        let of = |user_seconds, share| ClientUse { cpu_seconds: 2.0, user_seconds, share };
+        let mut all = of(Some(0.5), 0.2);
+        all.add(&of(Some(1.5), 0.4));
+        assert_eq!((all, all.user_share()), (ClientUse { cpu_seconds: 4.0, ..of(Some(2.0), 0.4) }, Some(0.5)));
+        all.add(&of(None, 0.3));
+        assert_eq!((all.user_seconds, all.share), (None, 0.4));
+        assert_eq!(ClientUse { cpu_seconds: 0.0, user_seconds: Some(0.0), share: 0.0 }.user_share(), None);
+    }
+
+    #[test]
     fn who_sends_late_is_client_bound() {
-        let client = ClientUse { cpu_seconds: 1.0, share: 0.1 };
+        let client = ClientUse { cpu_seconds: 1.0, user_seconds: None, share: 0.1 };
         let verdict = |is_faulty, milliseconds: u64| {
             let mut lag = Distribution::default();
             lag.record(milliseconds * 1_000_000);

@@ -144,7 +144,7 @@ mod tests {
             sustained: 100,
             end: ShootoutEnd::Limit,
             server: None,
-            client: ClientUse { cpu_seconds: 0.1, share: 0.1 },
+            client: ClientUse { cpu_seconds: 0.1, user_seconds: Some(0.05), share: 0.1 },
             faults: Faults::default(),
             verdict: Verdict::Fine,
         };

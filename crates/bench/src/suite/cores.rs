@@ -1,10 +1,11 @@
 //! Who runs on which core.
 
 use std::io;
-use std::thread;
+use std::thread::{self, available_parallelism};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+use super::spread::Count;
 use crate::Error;
 
 /// The cores that a server may use, and those for the load. The calling thread, and what it starts, has the latter until this is
@@ -49,6 +50,15 @@ impl Cores {
         self.server.is_some()
     }
 
+    /// How many there are, and how many of them are the server's alone.
+    pub(super) fn count(&self) -> Count {
+        let of = |cores: &CpuSet| usize::try_from(cores.count()).unwrap_or(usize::MAX);
+        match (&self.all, &self.server) {
+            (Some(all), Some(server)) => Count { all: of(all), pinned: of(server) },
+            _ => Count { all: available_parallelism().map_or(1, usize::from), pinned: 0 },
+        }
+    }
+
     /// Calls `start` from a thread on the server's core: what it starts stays there.
     pub(crate) fn on_servers<T: Send>(&self, start: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
         let Some(server) = self.server else { return start() };
@@ -86,6 +96,10 @@ mod tests {
         let cores = Cores::take().unwrap();
         let load = sched_getaffinity(None).unwrap();
         let server = cores.on_servers(|| Ok(sched_getaffinity(None)?)).unwrap();
+        let count = cores.count();
+        assert_eq!(count.all, before.count() as usize);
+        assert_eq!(count.pinned, usize::from(count.all > 1));
+        assert_eq!(Cores::all().count().pinned, 0);
         if before.count() > 1 {
             assert_eq!((server.count(), load.count()), (1, before.count() - 1));
             assert!((0..CpuSet::MAX_CPU).all(|core| !(server.is_set(core) && load.is_set(core))));

@@ -5,6 +5,7 @@ mod distance;
 mod knock;
 mod local;
 mod order;
+mod spread;
 #[cfg(test)]
 mod tests;
 
@@ -131,6 +132,10 @@ impl Suite {
     /// Runs all of it, and tells what happens meanwhile: [`Event::Begin`] before each run. [`ControlFlow::Break`] ends the run
     /// under way, if it can end early, and the suite. Cells that were not begun are left out. So does an error end it: a suite out of
     /// its bounds; a server that doesn't start; and as of [`run`](crate::run), with the name of the cell.
+    ///
+    /// A [`LoadPlan`](crate::LoadPlan) that doesn't say how many processes carry it out, and whose load used up the core of each it had,
+    /// is run once more with one more where another core is left, up to [`MAX_PROCESSES`](crate::MAX_PROCESSES): that report stands for
+    /// both, and later runs of the workload begin with as many. [`Event::Spent`] tells of it, and where no core is left too.
     pub fn run(&self, tell: impl FnMut(&Event) -> ControlFlow<()>) -> Ran {
         let mut cells: Vec<Cell> = self.cells.iter().map(SuiteCell::empty).collect();
         let error = self.run_into(&mut cells, tell).err();
@@ -147,18 +152,27 @@ impl Suite {
             ServerSource::Own(command) if command.pin => Cores::take()?,
             ServerSource::Own(_) | ServerSource::Given => Cores::all(),
         };
+        // How many load processes each cell's runs have come to.
+        let mut processes = vec![0; self.cells.len()];
         let order = order(self.cells.len(), self.rounds, self.seed);
         for (number, &index) in order.iter().enumerate() {
-            let (Some(cell), Some(into)) = (self.cells.get(index), cells.get_mut(index)) else { continue };
+            let (Some(cell), Some(into), Some(processes)) =
+                (self.cells.get(index), cells.get_mut(index), processes.get_mut(index))
+            else {
+                continue;
+            };
             let begin = Event::Begin { cell: cell.name.clone(), run: number + 1, of: order.len() };
             if tell(&begin).is_break() {
                 break;
             }
             let mut is_broken = false;
-            let outcome = self.run_one(&cell.plan, cell.proxy.as_ref(), &cores, |event| {
+            let mut tell = |event: &Event| {
                 let flow = tell(event);
                 is_broken |= flow.is_break();
                 flow
+            };
+            let outcome = spread::run(&cell.plan, processes, cores.count(), &mut tell, |plan, tell| {
+                self.run_one(plan, cell.proxy.as_ref(), &cores, tell)
             });
             match outcome {
                 Ok(report) => into.runs.push(report),

@@ -64,6 +64,11 @@ impl<W: Write> Live<W> {
                 self.say(&event.to_string());
             }
             Event::Progress(progress) => self.progress(progress),
+            Event::Spent { .. } if self.kind != Kind::Quiet => {
+                self.told = None;
+                self.erase();
+                drop(writeln!(self.out, "{event}"));
+            }
             _ => self.say(&event.to_string()),
         }
     }

@@ -64,7 +64,7 @@ pub(super) struct LoadArgs {
     #[arg(long, value_name = "N", help_heading = LOAD)]
     ramp: Option<usize>,
 
-    /// Load processes; 0 for as many as descriptors ask for [default: 0]
+    /// Load processes; 0 for as many as descriptors ask for, and one more if a core runs out and another is left [default: 0]
     #[arg(long, value_name = "N", help_heading = LOAD)]
     processes: Option<usize>,
 

@@ -28,7 +28,7 @@ impl Watch {
     /// on.
     pub(super) fn tell(&mut self, event: &Event) -> ControlFlow<()> {
         let line = match (self.standard, event) {
-            (Standard::Csv, _) | (_, Event::Begin { .. } | Event::Progress(_)) => None,
+            (Standard::Csv, _) | (_, Event::Begin { .. } | Event::Progress(_) | Event::Spent { .. }) => None,
             // They are in the document.
             (Standard::Json, Event::Step(_)) => None,
             (Standard::Json, event) => event.to_json().ok(),

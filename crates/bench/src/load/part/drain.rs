@@ -90,7 +90,7 @@ impl Part<'_> {
             lag: std::mem::take(&mut measure.lag),
             counts: window.counts,
             counts_in_all: self.crowd.counts(self.listeners.base),
-            client: window.client.unwrap_or(ClientUse { cpu_seconds: 0.0, share: 0.0 }),
+            client: window.client.unwrap_or(ClientUse { cpu_seconds: 0.0, user_seconds: None, share: 0.0 }),
             reconciled,
             is_behind: window.is_behind,
         }

@@ -1,5 +1,6 @@
 //! One connection of HTTP: a request, its answer, and so on.
 
+use super::output::Unwritten;
 use super::response::{Head, Part, Response};
 use crate::Counts;
 
@@ -17,6 +18,7 @@ pub(super) struct Exchange {
     /// How many bytes of it are its head.
     head: usize,
     written: usize,
+    unwritten: Unwritten,
     response: Response,
     pub(super) counts: Counts,
 }
@@ -30,6 +32,7 @@ impl Exchange {
             request: Vec::new(),
             head: 0,
             written: 0,
+            unwritten: Unwritten::default(),
             response: Response::new(),
             counts: Counts::default(),
         }
@@ -43,9 +46,7 @@ impl Exchange {
     /// Asks. `head` is how many bytes of the request are its head, `payload` how many of its body the application said.
     pub(super) fn ask(&mut self, request: Vec<u8>, head: usize, payload: usize) {
         self.counts.requests += 1;
-        self.counts.sent.headers += head as u64;
-        self.counts.sent.payload += payload as u64;
-        self.counts.sent.framing += (request.len() - head - payload) as u64;
+        self.unwritten.append(request.len(), head, payload);
         (self.request, self.head, self.written) = (request, head, 0);
         self.response.begin();
     }
@@ -73,9 +74,7 @@ impl Exchange {
             return Err("the server hung up before its answer was whole".into());
         }
         // What was written of it was written in vain.
-        let of_head = self.written.min(self.head);
-        self.counts.sent.headers += of_head as u64;
-        self.counts.sent.framing += (self.written - of_head) as u64;
+        self.unwritten.again(self.request.len(), self.head);
         self.counts.requests += u64::from(self.written > 0);
         self.written = 0;
         Ok(())
@@ -85,8 +84,9 @@ impl Exchange {
         if self.is_connected { self.request.get(self.written..).unwrap_or_default() } else { &[] }
     }
 
-    pub(super) const fn wrote(&mut self, count: usize) {
+    pub(super) fn wrote(&mut self, count: usize) {
         self.written += count;
+        self.counts.sent.add(&self.unwritten.wrote(count));
     }
 
     /// Takes bytes, and hands on what they are of. `take` says how many bytes of a body are payload of deliveries, if there are any.
@@ -95,7 +95,7 @@ impl Exchange {
         bytes: &[u8],
         mut take: impl FnMut(Part<'_>) -> Result<Option<usize>, String>,
     ) -> Result<(), String> {
-        let Self { is_connected, is_reused, is_last, request, written, response, counts, .. } = self;
+        let Self { is_connected, is_reused, is_last, request, written, unwritten, response, counts, .. } = self;
         // All is framing until it shows to be something else.
         counts.received.framing += bytes.len() as u64;
         let mut has_arrived = false;
@@ -106,7 +106,7 @@ impl Exchange {
             }
             if let Part::Head(head) = part {
                 *is_last |= head.is_last;
-                (*request, *written) = (Vec::new(), 0);
+                (*request, *written, *unwritten) = (Vec::new(), 0, Unwritten::default());
             }
             if matches!(part, Part::End) {
                 *is_reused = true;

@@ -20,6 +20,7 @@ mod response;
 mod session;
 mod socket;
 mod stream;
+mod websocket;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ use self::http::Http;
 use self::pace::{Pace, Schedule};
 use self::raw::Raw;
 use self::session::Session;
+use self::websocket::WebSocket;
 use crate::handshake::Handshake;
 use crate::random::Random;
 use crate::{Counts, LoadPlan, Transport};
@@ -132,7 +134,7 @@ pub(crate) trait Wire {
     fn due(&self) -> Option<Instant>;
     /// Does what is due; there may be output then.
     fn attend(&mut self, now: Instant);
-    /// What it has counted so far: bytes to the server as soon as they are [`output`](Self::output), bytes from it as they are received.
+    /// What it has counted so far: bytes to the server as they are [written](Self::wrote), bytes from it as they are received.
     fn counts(&self) -> Counts;
 }
 
@@ -165,8 +167,10 @@ impl<'a> Wires<'a> {
     /// sessions [join](Say::Join) theirs.
     pub(crate) fn open(&self, client: usize, room: Option<&str>, now: Instant) -> Box<dyn Wire> {
         let pace = match self.plan.transport {
-            Transport::Raw => return Box::new(Raw::new(self.raw(room), self.longest())),
-            Transport::WebSocket => return Box::new(Session::new(self.session(), self.longest())),
+            Transport::Raw => return Box::new(WebSocket::new(self.raw(room), self.longest(), Raw)),
+            Transport::WebSocket => {
+                return Box::new(WebSocket::new(self.session(), self.longest(), Session::default()));
+            }
             Transport::Comet => Pace::Comet,
             Transport::LongPolling => Pace::LongPolling,
             Transport::Polling => Pace::Polling(Schedule::new(self.plan.poll_interval, self.phase(client))),

@@ -6,111 +6,63 @@ use bowline_core::Message;
 use bowline_core::session::websocket::{self, Decoder, Item};
 use bowline_core::session::{RoomNumber, ServerRecord, ServerSignal};
 
+use super::Say;
 use super::reader::{Delivered, Reader, Take, bytes};
 use super::socket::{Heard, Socket};
-use super::{Came, Say, Side, Wire};
-use crate::handshake::Handshake;
-use crate::{Counts, frame};
+use super::websocket::Speech;
+use crate::frame;
 
 /// U+001E, before everything that is no message.
 const SEPARATOR: u8 = 0x1e;
 /// A number, a full stop, a number, a space.
 const MAX_PLACE: usize = 20 + 1 + 20 + 1;
 
-/// A client that has a session on a WebSocket. It stays with that one, so what it says needn't be kept.
-#[derive(Debug)]
-pub(super) struct Session {
-    socket: Socket,
-    ears: Ears,
-}
-
-/// What listens to the messages.
+/// A session. It stays with its WebSocket, so what it says needn't be kept.
 #[derive(Debug, Default)]
-struct Ears {
+pub(super) struct Session {
     reader: Reader,
     decoder: Decoder<ServerRecord>,
     /// The decoder has had the header of a publication, which comes next.
     is_between: bool,
 }
 
-impl Session {
-    pub(super) fn new(handshake: Handshake, longest: usize) -> Self {
-        Self { socket: Socket::new(handshake, longest), ears: Ears::default() }
-    }
-
-    fn acknowledge(&mut self, now: Instant) {
-        if self.ears.reader.intake.take_ack(now).is_some() {
-            let mut text = b"\x1eevent: ack\ndata: ".to_vec();
-            self.ears.reader.acknowledge(&mut text);
-            self.socket.send(&text, 0);
-        }
-    }
-}
-
-impl Wire for Session {
-    fn wants(&self, side: Side) -> bool {
-        side == Side::Down && self.socket.wants()
-    }
-
-    fn connected(&mut self, _: Side, _: Instant) {
-        self.socket.connected();
-    }
-
-    fn ended(&mut self, _: Side, _: Instant) -> Result<(), String> {
-        Err("the server hung up without a Close frame".into())
-    }
-
-    fn say(&mut self, what: Say<'_>) {
+impl Speech for Session {
+    fn say(&mut self, what: Say<'_>, socket: &mut Socket) {
         if matches!(what, Say::Join(_)) {
-            self.ears.reader.joins();
+            self.reader.joins();
         }
         match what {
             Say::Message(text) if text.as_bytes().first() != Some(&SEPARATOR) => {
-                self.socket.send(text.as_bytes(), text.len());
+                socket.send(text.as_bytes(), text.len());
             }
-            _ => self.socket.send(bytes(&websocket::encode_record(&what.record())), what.payload()),
+            _ => socket.send(bytes(&websocket::encode_record(&what.record())), what.payload()),
         }
     }
 
-    fn backlog(&self) -> usize {
-        self.socket.output.len()
-    }
-
-    fn output(&self, side: Side) -> &[u8] {
-        if side == Side::Down { self.socket.output.rest() } else { &[] }
-    }
-
-    fn wrote(&mut self, _: Side, count: usize) {
-        self.socket.wrote(count);
-    }
-
-    fn receive(&mut self, _: Side, bytes: &[u8], now: Instant, take: &mut dyn FnMut(Came<'_>)) -> Result<(), String> {
-        let Self { socket, ears } = self;
-        socket.receive(bytes, |heard| match heard {
+    fn hear(&mut self, heard: Heard<'_>, now: Instant, take: Take<'_>) -> Delivered {
+        match heard {
             // The session opens by a record of its own.
             Heard::Open => Ok(None),
-            Heard::Message(opcode, payload) => ears.hear(opcode, payload, now, take),
-        })?;
-        self.acknowledge(now);
-        Ok(())
+            Heard::Message(opcode, payload) => self.message(opcode, payload, now, take),
+        }
     }
 
     fn due(&self) -> Option<Instant> {
-        self.ears.reader.intake.poll_timeout()
+        self.reader.intake.poll_timeout()
     }
 
-    fn attend(&mut self, now: Instant) {
-        self.acknowledge(now);
-    }
-
-    fn counts(&self) -> Counts {
-        self.socket.counts
+    fn attend(&mut self, socket: &mut Socket, now: Instant) {
+        if self.reader.intake.take_ack(now).is_some() {
+            let mut text = b"\x1eevent: ack\ndata: ".to_vec();
+            self.reader.acknowledge(&mut text);
+            socket.send(&text, 0);
+        }
     }
 }
 
-impl Ears {
+impl Session {
     /// What comes most often, messages and publications of text, is read where it lies.
-    fn hear(&mut self, opcode: u8, payload: &[u8], now: Instant, take: Take<'_>) -> Delivered {
+    fn message(&mut self, opcode: u8, payload: &[u8], now: Instant, take: Take<'_>) -> Delivered {
         if opcode == frame::BINARY || self.is_between {
             return self.decode(opcode, payload, now, take);
         }

@@ -54,20 +54,17 @@ impl Socket {
         self.counts.connections += 1;
         let Some(opening) = &self.opening else { return };
         self.counts.requests += 1;
-        self.counts.sent.headers += opening.0.request.len() as u64;
-        self.output.bytes().extend_from_slice(&opening.0.request);
+        let request = &opening.0.request;
+        self.output.append(request.len(), 0, |bytes| bytes.extend_from_slice(request));
     }
 
     /// Sends a text message, of which so many bytes are payload.
     pub(super) fn send(&mut self, text: &[u8], payload: usize) {
-        let before = self.output.len();
-        frame::write(self.output.bytes(), frame::TEXT, Some(MASK), text);
-        self.counts.sent.payload += payload as u64;
-        self.counts.sent.framing += (self.output.len() - before - payload) as u64;
+        self.output.append(0, payload, |bytes| frame::write(bytes, frame::TEXT, Some(MASK), text));
     }
 
     pub(super) fn wrote(&mut self, count: usize) {
-        self.output.wrote(count);
+        self.counts.sent.add(&self.output.wrote(count));
         if self.output.len() == 0 {
             self.pongs = 0;
         }
@@ -101,7 +98,7 @@ impl Socket {
         let Self { frames, output, pongs, counts, .. } = self;
         let mut has_arrived = false;
         let result = frames.receive(bytes, |opcode, payload| match opcode {
-            frame::PING => pong(output, pongs, counts, payload),
+            frame::PING => pong(output, pongs, payload),
             frame::PONG => Ok(()),
             frame::CLOSE => Err(closed(payload)),
             _ => {
@@ -118,12 +115,8 @@ impl Socket {
     }
 }
 
-fn pong(output: &mut Output, pongs: &mut usize, counts: &mut Counts, payload: &[u8]) -> Result<(), String> {
-    let before = output.len();
-    frame::write(output.bytes(), frame::PONG, Some(MASK), payload);
-    let len = output.len() - before;
-    counts.sent.framing += len as u64;
-    *pongs += len;
+fn pong(output: &mut Output, pongs: &mut usize, payload: &[u8]) -> Result<(), String> {
+    *pongs += output.append(0, 0, |bytes| frame::write(bytes, frame::PONG, Some(MASK), payload));
     if *pongs > MAX_PONGS {
         return Err(format!("the server sends pings and doesn't read the answers: {pongs} bytes of them wait"));
     }

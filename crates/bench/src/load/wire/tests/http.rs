@@ -323,6 +323,27 @@ fn a_connection_that_idled_too_long_is_replaced() {
 }
 
 #[test]
+fn what_was_written_in_vain_is_payload_once() {
+    let now = Instant::now();
+    let mut wire = opened(Transport::LongPolling, now);
+    wire.say(Say::Message("one"));
+    posted(&mut *wire);
+    feed(&mut *wire, Side::Up, &ack(1), now);
+    let before = wire.counts();
+    wire.say(Say::Message("two, and some more"));
+    let request = wire.output(Side::Up).to_vec();
+    // All but the last byte.
+    wire.wrote(Side::Up, request.len() - 1);
+    wire.ended(Side::Up, now).expect("it may");
+    wire.connected(Side::Up, now);
+    assert_eq!(wire.output(Side::Up), request);
+    wire.wrote(Side::Up, request.len());
+    let sent = wire.counts().sent;
+    assert_eq!(sent.all() - before.sent.all(), (2 * request.len() - 1) as u64);
+    assert_eq!(sent.payload - before.sent.payload, 18);
+}
+
+#[test]
 fn what_is_said_meanwhile_goes_with_the_next_post() {
     let now = Instant::now();
     let mut wire = opened(Transport::LongPolling, now);

@@ -81,7 +81,7 @@ fn frame(opcode: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
 
 /// Feeds `bytes` to new wires at once, in two pieces cut at each place, and byte by byte: they hand on the same, count the same but for
 /// how many reads brought something, and account for each byte once. `begin` makes a wire and brings it to where the bytes come;
-/// it gives how many bytes it has fed it.
+/// it gives how many bytes it has fed it. What they have to write is written at the end.
 fn at_any_split(begin: impl Fn() -> (Box<dyn Wire>, usize), side: Side, bytes: &[u8]) -> (Vec<String>, Counts) {
     let run = |pieces: &mut dyn Iterator<Item = &[u8]>| {
         let (mut wire, before) = begin();
@@ -93,6 +93,7 @@ fn at_any_split(begin: impl Fn() -> (Box<dyn Wire>, usize), side: Side, bytes: &
             fed += piece.len();
             assert_eq!(wire.counts().received.all(), fed as u64, "each byte is counted once, when it comes");
         }
+        written(&mut *wire, side);
         (log.0, wire.counts())
     };
     let (expected, counts) = run(&mut std::iter::once(bytes));
