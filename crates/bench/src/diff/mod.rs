@@ -1,6 +1,7 @@
 //! Two documents side by side, and whether the second is worse than it may be.
 
 mod threshold;
+mod unlike;
 
 pub use self::threshold::Threshold;
 
@@ -14,6 +15,9 @@ use crate::{Cell, Document, Error, FIGURES, Figure, Spread, Worse};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Diff {
+    /// What the second was not asked for as the first was, a line for each cell, or one for all: clients, rate, size, … Whose server
+    /// it was, and the seed, are no part of it.
+    pub unlike: Vec<String>,
     /// Cells that both have, in the first's order.
     pub cells: Vec<CellDiff>,
     /// Cells that only the first has.
@@ -60,7 +64,7 @@ impl Diff {
         for threshold in thresholds {
             missed.extend(threshold.missed_in(&cells, &without)?);
         }
-        Ok(Self { cells, gone, new, missed })
+        Ok(Self { unlike: unlike::unlike(before, after), cells, gone, new, missed })
     }
 }
 
@@ -93,6 +97,10 @@ impl CellDiff {
 
 impl fmt::Display for Diff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.unlike.iter().try_for_each(|what| writeln!(f, "not the same workload: {what}"))?;
+        if !self.unlike.is_empty() {
+            writeln!(f)?;
+        }
         for cell in &self.cells {
             writeln!(f, "{}", cell.grid().text())?;
         }
@@ -183,6 +191,15 @@ mod tests {
         let changes = [(-100.0, -50.0), (-100.0, -150.0), (100.0, 150.0), (0.0, 2.0), (0.0, -2.0), (7.0, 7.0)];
         let told = ["+50.0 %", "-50.0 %", "+50.0 %", "+2", "-2", "="];
         assert_eq!(changes.map(|(before, after)| change(before, after)), told);
+    }
+
+    #[test]
+    fn what_was_not_asked_for_alike_comes_first() {
+        let (before, mut after) = (samples::compared(), samples::compared());
+        assert!(!Diff::of(&before, &after, &[]).unwrap().to_string().contains("not the same"));
+        after.scenario = "fanout".into();
+        let text = Diff::of(&before, &after, &[]).unwrap().to_string();
+        assert!(text.starts_with("not the same workload: scenario compare → fanout\n\nwebsocket "), "{text}");
     }
 
     #[test]

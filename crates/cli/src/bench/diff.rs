@@ -16,7 +16,8 @@ Examples:
   bowline bench diff before.json after.json
   bowline bench diff before.json after.json --fail-on 'p99:+10%' --fail-on 'rate:-5%' --fail-on 'missing:+0'
 
-Figures are those of --csv. Cells are compared by name, medians with medians.
+Figures are those of --csv. Cells are compared by name, medians with medians. What the second was not asked for as the first
+was (scenario, clients, rate, size, …) is told first, as \"not the same workload\": that fails nothing.
 Exit codes: 0 fine, 1 not compared, 2 a threshold was missed, 3 or 4 the second document is client-bound or faulty.";
 
 #[derive(Debug, Args)]
