@@ -121,10 +121,10 @@ pub use plan::{
     MAX_STRETCHES, MIN_LOAD_SIZE, MessageKind, Plan, ResumePlan, ShootoutPlan, Talk, Traffic, Transport,
 };
 pub use report::{
-    Bytes, ChatReport, ChurnReport, ClientUse, ConnectReport, Counts, Drift, EchoReport, Event, FanoutReport, Faults,
-    FaultyClient, HoldReport, IdleHold, IdleReport, KernelMemory, Lag, Latency, LoadReport, MAX_NAMED_CLIENTS, Phase,
-    Progress, Reconciled, Report, ResumeReport, SCHEMA_VERSION, ServerUse, ShootoutEnd, ShootoutReport, ShootoutStep,
-    SocketMemory, Stretch, Talked, TimeWait, Verdict, Wave,
+    Behind, Bytes, ChatReport, ChurnReport, ClientUse, ConnectReport, Counts, Drift, EchoReport, Event, FanoutReport,
+    Faults, FaultyClient, HoldReport, IdleHold, IdleReport, KernelMemory, Lag, Latency, LoadReport, MAX_NAMED_CLIENTS,
+    Phase, Progress, Reconciled, Report, ResumeReport, SCHEMA_VERSION, ServerUse, ShootoutEnd, ShootoutReport,
+    ShootoutStep, SocketMemory, Stretch, Talked, TimeWait, Verdict, Wave,
 };
 pub use suite::{MAX_CELLS, MAX_ROUNDS, Ran, START_TIMEOUT, ServerCommand, ServerSource, Suite, SuiteCell};
 pub use table::{Published, Reproduced, TablePlan};

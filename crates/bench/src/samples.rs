@@ -186,6 +186,7 @@ pub(crate) fn load(transport: Transport, clients: usize, slowness: f64, run: u64
         latency: times(slowness * 1e6, run),
         uncorrected: times(slowness * 0.9e6, run),
         lag: times(50_000.0, run),
+        behind: None,
         over_time: (1..=10).map(|at| stretch(f64::from(at), slowness)).collect(),
         counts,
         counts_in_all: counts,

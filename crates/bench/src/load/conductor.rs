@@ -14,8 +14,8 @@ use super::workers::{self, Worker};
 use crate::process::monotonic_nanoseconds;
 use crate::report::CLIENT_BOUND;
 use crate::{
-    ClientUse, Counts, Distribution, Error, Event, LoadPlan, LoadReport, Progress, Reconciled, SCHEMA_VERSION, Stretch,
-    Verdict,
+    Behind, ClientUse, Counts, Distribution, Error, Event, LoadPlan, LoadReport, Progress, Reconciled, SCHEMA_VERSION,
+    Stretch, Verdict,
 };
 
 /// From when all are ready to when the first message is due, so that all know it by then.
@@ -207,6 +207,7 @@ impl Conductor<'_> {
             latency: Distribution::default(),
             uncorrected: Distribution::default(),
             lag: Distribution::default(),
+            behind: None,
             over_time,
             counts: Counts::default(),
             counts_in_all: Counts::default(),
@@ -219,15 +220,13 @@ impl Conductor<'_> {
             interrupted: self.is_broken_off,
             verdict: Verdict::Fine,
         };
-        let mut is_behind = false;
         for part in self.standings.iter().filter_map(|standing| standing.report.as_ref()) {
-            is_behind |= part.is_behind;
             report.add(part);
         }
         report.server = self.server.usage(report.deliveries);
         report.verdict = match &report {
             report if report.reconciled.is_faulty() => Verdict::Faulty,
-            report if is_behind || report.client.share > CLIENT_BOUND => Verdict::ClientBound,
+            report if report.behind.is_some() || report.client.share > CLIENT_BOUND => Verdict::ClientBound,
             _ => Verdict::Fine,
         };
         report
@@ -242,6 +241,7 @@ impl LoadReport {
         self.latency.add(&part.latency);
         self.uncorrected.add(&part.uncorrected);
         self.lag.add(&part.lag);
+        self.behind = self.behind.into_iter().chain(part.behind).reduce(Behind::worse);
         self.counts.add(&part.counts);
         self.counts_in_all.add(&part.counts_in_all);
         self.client.add(&part.client);
@@ -339,7 +339,7 @@ mod tests {
             counts_in_all: Counts::default(),
             client: ClientUse { cpu_seconds: 0.0, user_seconds: Some(0.0), share: 0.0 },
             reconciled: Reconciled::default(),
-            is_behind: false,
+            behind: None,
         }))
     }
 

@@ -5,13 +5,7 @@ use std::ops::Range;
 use super::message::Header;
 use crate::Distribution;
 use crate::process::float;
-
-/// Parts of the measured time, to see whether lag grows from each to the next.
-const QUARTERS: usize = 4;
-/// Lag at the end of the measured time past which the load generator is what limits: 50 ms.
-const MAX_END_LAG: u64 = 50_000_000;
-/// Lag that grows but is below this on average is none that matters: 5 ms.
-const LEAST_GROWN: f64 = 5e6;
+use crate::report::{Behind, QUARTERS};
 
 /// What one process measures.
 #[derive(Debug, Default)]
@@ -77,12 +71,11 @@ impl Measure {
         std::mem::take(&mut self.latency)
     }
 
-    /// Whether sending fell behind by the end of the measured time, `now`, where the next is due at `next`.
-    pub(super) fn is_behind(&self, now: u64, next: Option<u64>) -> bool {
+    /// How sending fell behind by the end of the measured time, `now`, where the next is due at `next`; `None` where it didn't.
+    pub(super) fn behind(&self, now: u64, next: Option<u64>) -> Option<Behind> {
         let waiting = next.map_or(0, |next| now.saturating_sub(next));
-        let means = self.quarters.map(|(sum, count)| float(sum) / float(count.max(1)));
-        let grows = means.is_sorted_by(|a, b| a < b) && means[QUARTERS - 1] > LEAST_GROWN;
-        self.last_lag.max(waiting) > MAX_END_LAG || grows
+        let means = self.quarters.map(|(sum, count)| float(sum) / float(count.max(1)) / 1e6);
+        Behind::of(float(self.last_lag.max(waiting)) / 1e6, means)
     }
 }
 
@@ -128,9 +121,10 @@ mod tests {
             (true, |due| (due - 900) / 30),
             (true, |due| if due == 1_999 { 51 } else { 0 }),
         ] {
-            assert_eq!(measured(lags).is_behind(2_000 * MS, None), behind);
+            assert_eq!(measured(lags).behind(2_000 * MS, None).is_some(), behind);
         }
-        assert!(measured(|_| 0).is_behind(2_000 * MS, Some(1_949 * MS)));
-        assert!(!measured(|_| 0).is_behind(2_000 * MS, Some(1_950 * MS)));
+        let waiting = |since: u64| measured(|_| 0).behind(2_000 * MS, Some(since * MS));
+        assert_eq!(waiting(1_949).map(|behind| behind.at_end), Some(51.0));
+        assert_eq!(waiting(1_950), None);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc::Sender;
 use mio::Waker;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientUse, Counts, Distribution, Error, Progress, Reconciled};
+use crate::{Behind, ClientUse, Counts, Distribution, Error, Progress, Reconciled};
 
 /// To a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,8 +61,8 @@ pub(super) struct PartReport {
     pub(super) counts_in_all: Counts,
     pub(super) client: ClientUse,
     pub(super) reconciled: Reconciled,
-    /// Whether sending fell behind.
-    pub(super) is_behind: bool,
+    /// How sending fell behind, where it did.
+    pub(super) behind: Option<Behind>,
 }
 
 /// A part's word, or why there are no more; with the part's number.

@@ -62,9 +62,9 @@ impl Report {
         match self.verdict() {
             Verdict::Fine => None,
             Verdict::Faulty => Some(format!("faulty: {faults}")),
-            verdict @ Verdict::ClientBound => Some(match self {
-                Self::Load(report) => format!("{verdict}; {}", shared(report.processes)),
-                _ => verdict.to_string(),
+            verdict @ Verdict::ClientBound => Some(match self.bound() {
+                Some(bound) => format!("{}: {bound}", verdict.name()),
+                None => verdict.to_string(),
             }),
         }
     }
@@ -73,14 +73,6 @@ impl Report {
 fn talk(talk: &Talk) -> String {
     let Talk { clients, rooms, per_client, rate, .. } = talk;
     format!("{clients} clients in {per_client} of {rooms} rooms, {rate} a second")
-}
-
-/// What is left to do for a load that so many processes carried out.
-fn shared(processes: usize) -> String {
-    let processes = if processes == 1 { "one process".into() } else { format!("{processes} processes") };
-    format!(
-        "it had {processes}: --processes=N shares it out where there are cores, else fewer clients, a lower rate or another machine"
-    )
 }
 
 fn echo(plan: &EchoPlan) -> String {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientUse, ServerUse, Verdict, row};
+use super::{Behind, ClientUse, ServerUse, Verdict, row};
 use crate::{Distribution, LoadPlan};
 
 /// Bytes that went one way, as sockets have them (without TCP's own headers).
@@ -272,6 +272,9 @@ pub struct LoadReport {
     pub uncorrected: Distribution,
     /// How late messages were sent.
     pub lag: Distribution,
+    /// How sending fell behind, in the load process where it was worst: that makes the run client-bound. `None` where it didn't.
+    #[serde(default)]
+    pub behind: Option<Behind>,
     /// The measured time in stretches, of a second or more, at most 600.
     pub over_time: Vec<Stretch>,
     /// What went through the clients' sockets in the measured time. The publisher's is not among it.

@@ -1,6 +1,8 @@
 //! What came of it.
 
 mod about;
+mod behind;
+mod bound;
 mod chat;
 mod churn;
 mod fanout;
@@ -11,6 +13,7 @@ mod shootout;
 mod talked;
 mod timed;
 
+pub use self::behind::Behind;
 pub use self::chat::{ChatReport, Drift};
 pub use self::churn::{ChurnReport, TimeWait};
 pub use self::fanout::{FanoutReport, Lag, Latency};
@@ -20,6 +23,7 @@ pub use self::resume::{ResumeReport, Wave};
 pub use self::shootout::{ShootoutEnd, ShootoutReport, ShootoutStep};
 pub use self::talked::Talked;
 
+pub(crate) use self::behind::QUARTERS;
 pub(crate) use self::timed::Timed;
 
 use crate::{ConnectPlan, Distribution, EchoPlan, Error, IdlePlan};

@@ -31,6 +31,7 @@ fn report(plan: &LoadPlan, milliseconds: f64) -> LoadReport {
         uncorrected: latency.clone(),
         latency,
         lag: Distribution::default(),
+        behind: None,
         over_time: Vec::new(),
         counts,
         counts_in_all: counts,

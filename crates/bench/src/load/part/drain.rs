@@ -92,7 +92,7 @@ impl Part<'_> {
             counts_in_all: self.crowd.counts(self.listeners.base),
             client: window.client.unwrap_or(ClientUse { cpu_seconds: 0.0, user_seconds: None, share: 0.0 }),
             reconciled,
-            is_behind: window.is_behind,
+            behind: window.behind,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::super::schedule::nanoseconds;
 use super::super::words::{Stretched, Word};
 use super::{Part, seconds};
 use crate::process::Sample;
-use crate::{ClientUse, Counts, Error, Phase};
+use crate::{Behind, ClientUse, Counts, Error, Phase};
 
 /// Most stretches of the measured time.
 const MAX_STRETCHES: u64 = 600;
@@ -34,7 +34,7 @@ pub(super) struct Window {
     pub(super) deliveries: u64,
     pub(super) counts: Counts,
     pub(super) client: Option<ClientUse>,
-    pub(super) is_behind: bool,
+    pub(super) behind: Option<Behind>,
 }
 
 impl Part<'_> {
@@ -106,7 +106,7 @@ impl Part<'_> {
             deliveries: measure.deliveries - deliveries,
             counts: self.crowd.counts(self.listeners.base).since(&began.counts),
             client: Some(client),
-            is_behind: measure.is_behind(now, oldest),
+            behind: measure.behind(now, oldest),
         })
     }
 }
