@@ -26,6 +26,7 @@ pub(crate) fn run(plan: &ConnectPlan, tell: &mut dyn FnMut(&Event) -> ControlFlo
     steps.take(Phase::WarmUp, plan.warm_up, |time| storm.run_for(time).map(|()| storm.handshakes))?;
     let (start, before) = (meter.sample()?, storm.handshakes);
     steps.take(Phase::Steady, plan.duration, |time| storm.run_for(time).map(|()| storm.handshakes))?;
+    let interrupted = steps.is_broken_off();
     let handshakes = storm.handshakes - before;
     let usage = meter.usage(&start, handshakes)?;
     let faults = storm.faults;
@@ -37,6 +38,7 @@ pub(crate) fn run(plan: &ConnectPlan, tell: &mut dyn FnMut(&Event) -> ControlFlo
         per_second: float(handshakes) / usage.seconds,
         server: usage.server,
         client: usage.client,
+        interrupted,
         verdict: Verdict::of(&faults, &usage.client),
         faults,
     })

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Distribution, Error, Report, SCHEMA_VERSION, Transport, Verdict};
+use crate::{Distribution, Error, Interruption, Report, SCHEMA_VERSION, Transport, Verdict};
 
 /// All that one command found out: the JSON form (`--json`), and what tables, pages and comparisons are made from.
 ///
@@ -41,6 +41,9 @@ pub struct Document {
     /// Plots besides those that are made from `cells`.
     #[serde(default)]
     pub plots: Vec<Plot>,
+    /// What was asked for, where it was broken off before it was done; `None` where all of it was measured, or an error ended it.
+    #[serde(default)]
+    pub interrupted: Option<Interruption>,
     /// The worst of all runs' verdicts.
     pub verdict: Verdict,
 }
@@ -60,6 +63,7 @@ impl Document {
             cells: Vec::new(),
             tables: Vec::new(),
             plots: Vec::new(),
+            interrupted: None,
             verdict: Verdict::Fine,
         }
     }

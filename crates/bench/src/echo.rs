@@ -35,6 +35,7 @@ pub(crate) fn run(plan: &EchoPlan, tell: &mut dyn FnMut(&Event) -> ControlFlow<(
     let (start, before) = (meter.sample()?, load.answered);
     load.polls.reset();
     steps.take(Phase::Steady, plan.duration, |time| load.run_for(time).map(|()| load.answered))?;
+    let interrupted = steps.is_broken_off();
     let messages = load.answered - before;
     let mut usage = meter.usage(&start, messages)?;
     if plan.busy_poll {
@@ -50,6 +51,7 @@ pub(crate) fn run(plan: &EchoPlan, tell: &mut dyn FnMut(&Event) -> ControlFlow<(
         per_second: float(messages) / usage.seconds,
         server: usage.server,
         client: usage.client,
+        interrupted,
         verdict: Verdict::of(&faults, &usage.client),
         faults,
     })

@@ -79,6 +79,7 @@ mod frame;
 mod handshake;
 mod hold;
 mod idle;
+mod interruption;
 mod lane;
 mod load;
 mod open;
@@ -111,6 +112,7 @@ pub use document::{At, Calibration, Cell, Document, Entry, Environment, Line, Pl
 pub use error::Error;
 pub use export::{csv, hlog, summary};
 pub use figures::{FIGURES, Figure, Figures, Spread, Worse};
+pub use interruption::Interruption;
 pub use load::worker;
 pub use page::{page, plots};
 pub use payload::{Content, payload};

@@ -3,9 +3,9 @@
 use crate::{
     At, Bytes, Calibration, Cell, ChatPlan, ChatReport, ChurnPlan, ChurnReport, ClientUse, ConnectPlan, ConnectReport,
     Counts, Distribution, Document, EchoPlan, EchoReport, Entry, Environment, FanoutPlan, FanoutReport, Faults,
-    HoldPlan, HoldReport, IdleHold, IdlePlan, IdleReport, KernelMemory, Lag, Latency, Line, LoadPlan, LoadReport, Plot,
-    Reconciled, Report, ResumePlan, ResumeReport, SCHEMA_VERSION, ServerUse, SocketMemory, Stretch, Table, Talked,
-    Target, Traffic, Transport, Verdict,
+    HoldPlan, HoldReport, IdleHold, IdlePlan, IdleReport, Interruption, KernelMemory, Lag, Latency, Line, LoadPlan,
+    LoadReport, Plot, Reconciled, Report, ResumePlan, ResumeReport, SCHEMA_VERSION, ServerUse, SocketMemory, Stretch,
+    Table, Talked, Target, Traffic, Transport, Verdict,
 };
 
 const CLIENT: ClientUse = ClientUse { cpu_seconds: 1.0, user_seconds: Some(0.25), share: 0.1 };
@@ -38,6 +38,7 @@ pub(crate) fn echo() -> Document {
         server: Some(server(250_000.0)),
         client: CLIENT,
         faults: Faults::default(),
+        interrupted: false,
         verdict: Verdict::Fine,
     };
     document("echo", vec![Cell::new("echo", vec![Report::Echo(report)])])
@@ -58,6 +59,20 @@ pub(crate) fn compared() -> Document {
         cell
     });
     document("compare", cells.collect())
+}
+
+/// The same, broken off in the second run over the first.
+pub(crate) fn broken_off() -> Document {
+    let mut document = compared();
+    let interrupted = Interruption::of(&document.cells, 3);
+    let missing = document.cells.split_off(1).into_iter().map(|cell| cell.name).collect();
+    document.interrupted = Some(Interruption { missing, ..interrupted });
+    document.cells[0].runs.truncate(2);
+    if let Some(Report::Load(run)) = document.cells[0].runs.last_mut() {
+        run.interrupted = true;
+    }
+    document.verdict = Verdict::Fine;
+    document
 }
 
 /// A table and plots of its own.
@@ -245,6 +260,7 @@ fn fanout() -> FanoutReport {
         last_from_sending: Some(latency),
         lag: Some(Lag { largest: 120.0, at_end: 3.0 }),
         faults: Faults::default(),
+        interrupted: false,
         verdict: Verdict::Fine,
     }
 }
@@ -264,6 +280,7 @@ fn idle(transport: Transport, kibibytes: f64) -> IdleReport {
         hold: Some(IdleHold { seconds: 60.0, pings: 45_600, cpu_microseconds: Some(kibibytes / 3.0) }),
         kernel: Some(KernelMemory { slab_per_connection: 5_600.0, tcp_per_connection: 12.0 }),
         faults: Faults::default(),
+        interrupted: false,
         verdict: Verdict::Fine,
     }
 }
@@ -278,6 +295,7 @@ fn connect() -> ConnectReport {
         server: Some(server(28_000.0)),
         client: ClientUse { cpu_seconds: 4.8, user_seconds: Some(1.2), share: 0.96 },
         faults: Faults::default(),
+        interrupted: false,
         verdict: Verdict::ClientBound,
     }
 }
@@ -294,6 +312,7 @@ fn hold() -> HoldReport {
         resident: Some(6 << 20),
         client: CLIENT,
         faults: Faults::default(),
+        interrupted: false,
         verdict: Verdict::Fine,
     }
 }

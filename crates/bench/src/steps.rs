@@ -21,6 +21,11 @@ impl<'a> Steps<'a> {
         Self { tell, clients, broken_off: false }
     }
 
+    /// Whether it was told to break off.
+    pub(crate) const fn is_broken_off(&self) -> bool {
+        self.broken_off
+    }
+
     /// Takes `duration`, step by step, or less where it is told to break off: then there are no further steps. `step` goes on
     /// for as long as it is told to, or less where nothing is left to do, and counts deliveries from any beginning.
     pub(crate) fn take(

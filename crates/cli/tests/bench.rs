@@ -180,7 +180,9 @@ async fn ctrl_c_ends_a_run_with_the_report_so_far() {
         let document = files.document("a.json");
         assert_eq!(status.code(), Some(code_of(&document)));
         let Report::Echo(run) = &document.cells[0].runs[0] else { panic!("an echo") };
-        assert!(run.messages > 0 && run.seconds < 60.0, "{}", run.seconds);
+        assert!(run.messages > 0 && run.seconds < 60.0 && run.interrupted, "{}", run.seconds);
+        let interrupted = document.interrupted.as_ref().expect("it was");
+        assert_eq!((interrupted.workloads, interrupted.missing.len()), (1, 0));
         fs::remove_file(files.path("a.json")).expect("removed");
     }
 }

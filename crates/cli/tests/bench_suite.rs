@@ -91,6 +91,38 @@ async fn a_break_ends_with_the_report_so_far_and_leaves_no_server() {
 }
 
 #[tokio::test]
+async fn a_break_names_what_was_not_measured() {
+    let args = ["bench", "compare", "--duration=60", "--warm-up=0", "--clients=5", "--no-calibrate", "--no-pin"];
+    let mut child = bowline(&args).spawn().expect("the binary starts");
+    said(&mut lines(child.stderr.take().expect("piped")), "measuring").await;
+    signal(&child, Signal::INT);
+    let output = common::soon(child.wait_with_output()).await.expect("it ran");
+    let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(stdout.starts_with("compare: fan-out: "), "{stdout}");
+    assert!(stdout.contains("verdict: interrupted: 1 of 5 workloads measured, in part: "), "{stdout}");
+    let last = stdout.lines().last().unwrap_or_default();
+    let all = [" raw", " websocket", " comet", " long-polling", " polling"];
+    assert!(all.iter().all(|name| last.contains(name)) && last.contains("; missing: "), "{stdout}");
+    // A load generator without optimisation may well be what limits the rate.
+    assert!(matches!(output.status.code(), Some(1 | 3)), "{stdout}");
+}
+
+#[tokio::test]
+async fn where_a_break_left_nothing_it_is_exit_code_1() {
+    // It is not asked to stop before it has told that it opens clients, and those never open.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("bound"));
+    let flags = ["bench", "echo", &url, "--duration=60", "--clients=5", "--ramp=1", "--no-calibrate"];
+    let mut child = bowline(&flags).spawn().expect("the binary starts");
+    said(&mut lines(child.stderr.take().expect("piped")), "opening").await;
+    signal(&child, Signal::INT);
+    let output = common::soon(child.wait_with_output()).await.expect("it ran");
+    let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1), "{stdout}");
+    assert_eq!(stdout, "echo\n\nverdict: interrupted: nothing was measured\n");
+}
+
+#[tokio::test]
 async fn a_server_ends_with_who_started_it() {
     let mut child = bowline(&LONG).spawn().expect("the binary starts");
     said(&mut lines(child.stderr.take().expect("piped")), "measuring").await;

@@ -4,6 +4,7 @@ mod csv;
 mod grid;
 mod hlog;
 mod summary;
+pub(crate) mod verdict;
 
 pub use self::csv::csv;
 pub use self::hlog::hlog;

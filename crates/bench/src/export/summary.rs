@@ -1,6 +1,7 @@
 //! A document for people at a terminal.
 
 use super::Grid;
+use super::verdict::of_cell;
 use crate::figures::{Measured, number};
 use crate::{Document, Entry, FIGURES, Figure, Table};
 
@@ -17,7 +18,7 @@ pub fn summary(document: &Document) -> String {
         let tables: String = document.tables.iter().map(|table| of_table(table) + "\n").collect();
         return calibration + &tables + &verdict(document);
     }
-    let mut text = about(document).map(|about| format!("{about}\n\n")).unwrap_or_default() + &calibration;
+    let mut text = title(document).map(|title| format!("{title}\n\n")).unwrap_or_default() + &calibration;
     for cells in blocks(&Measured::all(&document.cells)) {
         text.push_str(&figures(cells).text());
         text.push('\n');
@@ -28,8 +29,20 @@ pub fn summary(document: &Document) -> String {
     text + &verdict(document)
 }
 
+/// None where nothing was to be judged.
 fn verdict(document: &Document) -> String {
-    format!("verdict: {}\n", document.verdict)
+    let judgement = document.judgement();
+    if judgement.is_empty() { judgement } else { format!("verdict: {judgement}\n") }
+}
+
+/// What was run, with the scenario's name before it where it isn't the same.
+fn title(document: &Document) -> Option<String> {
+    let scenario = &document.scenario;
+    let Some(about) = about(document) else {
+        return document.interrupted.is_some().then(|| scenario.clone());
+    };
+    let word = scenario.split([',', ' ']).next().unwrap_or_default();
+    Some(if about.replace('-', "").starts_with(word) { about } else { format!("{scenario}: {about}") })
 }
 
 /// What was run, where all cells say the same of it.
@@ -77,7 +90,7 @@ fn figures(cells: &[Measured<'_>]) -> Grid {
         grid.row(std::iter::once(label(figure)).chain(cells.iter().map(entry)));
     }
     if cells.len() > 1 {
-        let verdicts = cells.iter().map(|cell| cell.cell.verdict().name().to_owned());
+        let verdicts = cells.iter().map(|cell| of_cell(cell.cell));
         grid.row(std::iter::once("verdict".into()).chain(verdicts));
     }
     grid
@@ -144,6 +157,18 @@ mod tests {
         assert_eq!(text.lines().last().unwrap(), "verdict: faulty: answers were missing or wrong");
         assert!(text.contains("polling, run 3: faulty: "), "{text}");
         assert!(text.contains("duplicate"), "{text}");
+    }
+
+    #[test]
+    fn what_was_broken_off_says_so_and_what_was_asked_for() {
+        let mut document = samples::broken_off();
+        let text = summary(&document);
+        assert!(text.starts_with("compare: fan-out: 128 B × 100 clients, 1000 a second"), "{text}");
+        let last = "verdict: interrupted: 1 of 4 workloads measured, in part: websocket; missing: comet, long-polling, polling; \
+                    as far as it went: fine\n";
+        assert!(text.ends_with(last), "{text}");
+        document.cells.clear();
+        assert_eq!(summary(&document), "compare\n\nverdict: interrupted: nothing was measured\n");
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub(crate) fn run(plan: &FanoutPlan, tell: &mut dyn FnMut(&Event) -> ControlFlow
     let (start, deliveries, published) =
         (meter.sample()?, audience.ledger.deliveries(), audience.publications.published());
     steps.take(Phase::Steady, plan.duration, |time| audience.run_for(time).map(|()| audience.ledger.deliveries()))?;
+    let interrupted = steps.is_broken_off();
     let deliveries = audience.ledger.deliveries() - deliveries;
     let publications = audience.publications.published() - published;
     let mut usage = meter.usage(&start, deliveries)?;
@@ -73,6 +74,7 @@ pub(crate) fn run(plan: &FanoutPlan, tell: &mut dyn FnMut(&Event) -> ControlFlow
         last,
         last_from_sending: plan.rate.map(|_| last_from_sending),
         lag,
+        interrupted,
         verdict: match Verdict::of(&faults, &usage.client) {
             Verdict::Fine if left_behind => Verdict::ClientBound,
             verdict => verdict,

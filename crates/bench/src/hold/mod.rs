@@ -59,6 +59,7 @@ pub(crate) fn run(plan: &HoldPlan, mut tell: impl FnMut(&Event) -> ControlFlow<(
         pings: crowd.pings,
         publications: crowd.arrivals.complete(),
         resident: resident(std::process::id()).ok(),
+        interrupted: enough.get(),
         verdict: Verdict::of(&crowd.faults, &usage.client),
         client: usage.client,
         faults: crowd.faults,

@@ -31,6 +31,7 @@ pub(crate) fn run(plan: &IdlePlan, tell: &mut dyn FnMut(&Event) -> ControlFlow<(
     let (start, pings) = (meter.sample()?, crowd.pings());
     let mut steps = Steps::new(plan.connections, tell);
     steps.take(Phase::Steady, plan.hold, |time| crowd.run_for(time).map(|()| crowd.pings()))?;
+    let interrupted = steps.is_broken_off();
     let held = meter.usage(&start, 0)?;
     let count = (plan.settling + plan.connections) as u64;
     let hold = (!plan.hold.is_zero()).then(|| IdleHold {
@@ -56,6 +57,7 @@ pub(crate) fn run(plan: &IdlePlan, tell: &mut dyn FnMut(&Event) -> ControlFlow<(
                 tcp_per_connection: each(Some(before.1), Some(after.1), plan)?,
             })
         }),
+        interrupted,
         // A busy load generator opens more slowly; what a connection weighs is the same.
         verdict: if faults.any() { Verdict::Faulty } else { Verdict::Fine },
         faults,

@@ -86,6 +86,9 @@ pub struct FanoutReport {
     pub lag: Option<Lag>,
     /// What was wrong, from the first publication to the last.
     pub faults: Faults,
+    /// Whether it was broken off.
+    #[serde(default)]
+    pub interrupted: bool,
     /// Whether to trust it.
     pub verdict: Verdict,
 }

@@ -195,6 +195,9 @@ pub struct HoldReport {
     pub client: ClientUse,
     /// What was wrong: connections that the server closed.
     pub faults: Faults,
+    /// Whether it was broken off.
+    #[serde(default)]
+    pub interrupted: bool,
     /// Whether to trust it.
     pub verdict: Verdict,
 }

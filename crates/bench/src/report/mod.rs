@@ -262,6 +262,9 @@ pub struct EchoReport {
     pub client: ClientUse,
     /// What was wrong.
     pub faults: Faults,
+    /// Whether it was broken off.
+    #[serde(default)]
+    pub interrupted: bool,
     /// Whether to trust it.
     pub verdict: Verdict,
 }
@@ -306,6 +309,9 @@ pub struct IdleReport {
     pub kernel: Option<KernelMemory>,
     /// What was wrong; connections that the server closed meanwhile among it.
     pub faults: Faults,
+    /// Whether it was broken off.
+    #[serde(default)]
+    pub interrupted: bool,
     /// Whether to trust it.
     pub verdict: Verdict,
 }
@@ -330,6 +336,9 @@ pub struct ConnectReport {
     pub client: ClientUse,
     /// What was wrong: connections that failed are counted as closed.
     pub faults: Faults,
+    /// Whether it was broken off.
+    #[serde(default)]
+    pub interrupted: bool,
     /// Whether to trust it.
     pub verdict: Verdict,
 }

@@ -21,7 +21,7 @@ use self::order::order;
 use crate::plan::bounds;
 use crate::process::Meter;
 use crate::proxy::Faults;
-use crate::{At, Cell, Error, Event, Plan, Report, Transport, dial};
+use crate::{At, Cell, Error, Event, Interruption, Plan, Report, Transport, dial};
 
 /// Most rounds of a suite: 1,000.
 pub const MAX_ROUNDS: usize = 1_000;
@@ -52,6 +52,8 @@ pub struct Ran {
     pub cells: Vec<Cell>,
     /// What ended it early, if it was an error.
     pub error: Option<Error>,
+    /// What was asked for, if it was told to break off, and something is missing.
+    pub interrupted: Option<Interruption>,
 }
 
 /// One workload of a suite.
@@ -136,11 +138,19 @@ impl Suite {
     /// A [`LoadPlan`](crate::LoadPlan) that doesn't say how many processes carry it out, and whose load used up the core of each it had,
     /// is run once more with one more where another core is left, up to [`MAX_PROCESSES`](crate::MAX_PROCESSES): that report stands for
     /// both, and later runs of the workload begin with as many. [`Event::Spent`] tells of it, and where no core is left too.
-    pub fn run(&self, tell: impl FnMut(&Event) -> ControlFlow<()>) -> Ran {
+    pub fn run(&self, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Ran {
         let mut cells: Vec<Cell> = self.cells.iter().map(SuiteCell::empty).collect();
-        let error = self.run_into(&mut cells, tell).err();
+        let mut is_broken = false;
+        let error = self.run_into(&mut cells, |event| {
+            let flow = tell(event);
+            is_broken |= flow.is_break();
+            flow
+        });
+        let error = error.err();
+        let is_broken = is_broken && error.is_none() && cells.iter().any(|cell| cell.lacks(self.rounds));
+        let interrupted = is_broken.then(|| Interruption::of(&cells, self.rounds));
         cells.retain(|cell| !cell.runs.is_empty());
-        Ran { cells, error }
+        Ran { cells, error, interrupted }
     }
 
     fn run_into(&self, cells: &mut [Cell], mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Result<(), Error> {
@@ -175,9 +185,10 @@ impl Suite {
                 self.run_one(plan, cell.proxy.as_ref(), &cores, tell)
             });
             match outcome {
-                Ok(report) => into.runs.push(report),
                 // What was broken off before it had anything to report.
+                Ok(report) if is_broken && report.is_void() => break,
                 Err(_) if is_broken => break,
+                Ok(report) => into.runs.push(report),
                 Err(source) => return Err(cell.failed(source)),
             }
             if is_broken {

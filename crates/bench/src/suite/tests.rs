@@ -78,6 +78,24 @@ fn a_break_ends_with_what_there_is() {
 }
 
 #[test]
+fn what_a_break_leaves_out_is_named() {
+    let (_listener, command) = pretend();
+    let suite = Suite { rounds: 1, ..suite(ServerSource::Own(command)) };
+    let broken_at = |stop: usize| {
+        suite.run(|event| match event {
+            Event::Begin { run, .. } if *run >= stop => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        })
+    };
+    let ran = broken_at(2);
+    let interrupted = ran.interrupted.unwrap();
+    assert_eq!((interrupted.workloads, interrupted.rounds, interrupted.measured()), (2, 1, 1));
+    assert!(interrupted.missing.len() == 1 && interrupted.missing[0] != ran.cells[0].name, "{interrupted:?}");
+    assert_eq!(broken_at(1).interrupted.unwrap().measured(), 0);
+    assert_eq!(broken_at(3).interrupted, None);
+}
+
+#[test]
 fn errors_name_the_cell_and_leave_no_server() {
     let pid_file = std::env::temp_dir().join(format!("bowline-suite-{}", std::process::id()));
     // It says that it is where nobody is.

@@ -38,7 +38,7 @@ pub(super) fn workloads(plan: &TablePlan) -> Vec<SuiteCell> {
 pub(super) fn reproduced(plan: &TablePlan, cells: Vec<Cell>) -> Reproduced {
     let grid = grid(plan);
     let tables = vec![coherence(plan, &cells, &grid), load(plan, &cells, &grid)];
-    Reproduced { tables, plots: vec![staleness(plan, &cells)], cells }
+    Reproduced { tables, plots: vec![staleness(plan, &cells)], cells, interrupted: None }
 }
 
 fn intervals(plan: &TablePlan) -> &'static [f64] {

@@ -13,7 +13,9 @@ use std::ops::ControlFlow;
 use super::cells::{Runs, cell, doubts, measured, number, quantile, ratio, seconds, server_share, text};
 use super::{Reproduced, TablePlan};
 use crate::process::float;
-use crate::{Cell, Entry, Event, LoadPlan, LoadReport, Plot, Ran, SuiteCell, Table, Traffic, Transport, Verdict};
+use crate::{
+    Cell, Entry, Event, Interruption, LoadPlan, LoadReport, Plot, Ran, SuiteCell, Table, Traffic, Transport, Verdict,
+};
 
 const SOURCE: &str = "CometD's load test: 1,000 clients, 100 rooms, 10 rooms a client, 50 B, long polling";
 const ROOMS: usize = 100;
@@ -57,7 +59,7 @@ pub(super) fn first(plan: &TablePlan) -> Vec<SuiteCell> {
 }
 
 pub(super) fn step_up(plan: &TablePlan, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Ran {
-    let (mut all, mut is_broken) = (Ran { cells: Vec::new(), error: None }, false);
+    let (mut all, mut is_broken) = (Ran { cells: Vec::new(), error: None, interrupted: None }, false);
     let mut left: Vec<(Transport, usize)> = TRANSPORTS.map(|transport| (transport, 0)).into();
     for &step in steps(plan) {
         let is_left = |cell: &SuiteCell| left.iter().any(|(transport, _)| cell.transport == Some(*transport));
@@ -77,6 +79,12 @@ pub(super) fn step_up(plan: &TablePlan, mut tell: impl FnMut(&Event) -> ControlF
             *missed = if is_kept_up { 0 } else { *missed + 1 };
         }
         left.retain(|(_, missed)| *missed < PATIENCE);
+        all.interrupted = ran.interrupted.map(|interruption| {
+            let later = steps(plan).iter().filter(|later| **later > step);
+            let all_left = later.flat_map(|&later| left.iter().map(move |(transport, _)| name(*transport, later)));
+            let missing: Vec<_> = interruption.missing.into_iter().chain(all_left).collect();
+            Interruption { workloads: all.cells.len() + missing.len(), missing, ..interruption }
+        });
     }
     all
 }
@@ -85,7 +93,7 @@ pub(super) fn reproduced(plan: &TablePlan, cells: Vec<Cell>) -> Reproduced {
     let (mut tables, plots) = (vec![summary(plan, &cells), by_step(plan, &cells)], vec![plot(plan, &cells)]);
     let cells = without_too_much(plan, cells);
     tables.iter_mut().for_each(|table| table.notes.extend(doubts(&cells)));
-    Reproduced { tables, plots, cells }
+    Reproduced { tables, plots, cells, interrupted: None }
 }
 
 /// Steps past the best are there to find it: what they say is in the tables, and that load or server couldn't keep up with

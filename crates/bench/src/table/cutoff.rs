@@ -38,7 +38,7 @@ pub(super) fn workloads(plan: &TablePlan) -> Vec<SuiteCell> {
 
 pub(super) fn reproduced(plan: &TablePlan, cells: Vec<Cell>) -> Reproduced {
     let tables = vec![summary(plan, &cells), by_step(plan, &cells)];
-    Reproduced { tables, plots: plots(plan, &cells), cells }
+    Reproduced { tables, plots: plots(plan, &cells), cells, interrupted: None }
 }
 
 /// Seconds between updates, and between the polls of a client.

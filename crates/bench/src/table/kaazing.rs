@@ -34,7 +34,7 @@ pub(super) fn workloads(plan: &TablePlan) -> Vec<SuiteCell> {
 
 pub(super) fn reproduced(plan: &TablePlan, cells: Vec<Cell>) -> Reproduced {
     let (tables, plots) = (vec![bytes(plan, &cells), rates(plan, &cells)], vec![plot(&cells)]);
-    Reproduced { cells, tables, plots }
+    Reproduced { cells, tables, plots, interrupted: None }
 }
 
 fn workload(plan: &TablePlan, transport: Transport) -> SuiteCell {

@@ -12,7 +12,7 @@ mod transit;
 
 use std::ops::ControlFlow;
 
-use crate::{Cell, Error, Event, Plot, ServerSource, Suite, Table, Target};
+use crate::{Cell, Error, Event, Interruption, Plot, ServerSource, Suite, Table, Target};
 
 /// Whose table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,8 @@ pub struct Reproduced {
     pub tables: Vec<Table>,
     /// The same, drawn.
     pub plots: Vec<Plot>,
+    /// What was asked for, if it was told to break off, and something is missing.
+    pub interrupted: Option<Interruption>,
 }
 
 impl TablePlan {
@@ -111,7 +113,7 @@ impl TablePlan {
             Published::Cutoff => self.measure(cutoff::workloads(self), tell),
             Published::CometD => cometd::step_up(self, tell),
         };
-        (self.reproduced(ran.cells), ran.error)
+        (Reproduced { interrupted: ran.interrupted, ..self.reproduced(ran.cells) }, ran.error)
     }
 
     /// The tables of what was measured, or of as much as there is of it.

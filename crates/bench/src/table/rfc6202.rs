@@ -53,7 +53,7 @@ pub(super) fn reproduced(plan: &TablePlan, cells: Vec<Cell>) -> Reproduced {
     let curves = Transport::SESSIONS.map(|transport| Curve::of(plan, &cells, transport));
     let mut tables = vec![summary(plan, &cells, &curves)];
     tables.extend(curves.iter().map(|curve| transits(plan, &cells, curve)));
-    Reproduced { tables, plots: plots(&curves), cells }
+    Reproduced { tables, plots: plots(&curves), cells, interrupted: None }
 }
 
 fn delays(plan: &TablePlan, transport: Transport) -> &'static [u32] {

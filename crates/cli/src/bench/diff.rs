@@ -39,7 +39,8 @@ pub(super) fn run(args: &DiffArgs) -> Result<ExitCode, Failure> {
     let thresholds = thresholds.map_err(not_compared)?;
     let (before, after) = (read(&args.before)?, read(&args.after)?);
     let diff = Diff::of(&before, &after, &thresholds).map_err(not_compared)?;
-    let verdict = if after.verdict == Verdict::Fine { String::new() } else { format!("verdict: {}\n", after.verdict) };
+    let is_whole = after.verdict == Verdict::Fine && after.interrupted.is_none();
+    let verdict = if is_whole { String::new() } else { format!("verdict: {}\n", after.judgement()) };
     print(format!("{diff}{verdict}").as_bytes())?;
     if after.verdict == Verdict::Fine && !diff.missed.is_empty() {
         return Ok(ExitCode::from(2));

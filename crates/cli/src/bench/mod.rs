@@ -63,12 +63,13 @@ use crate::failure::Failure;
 /// What the exit code says, the worst of what is so.
 const EXIT_CODES: &str = "Exit codes:
   0  fine
-  1  no report, or one of what was measured until an error: the server can't be reached, a file can't be written, …
+  1  no report, or one that lacks a workload: the server can't be reached, a file can't be written, Ctrl-C came before, …
   2  a threshold of `diff` was missed, or the command line makes no sense
   3  client-bound: the load generator may be what limited the rate
   4  messages were lost, doubled, reordered or wrong, or connections were lost
 
-Of several the highest. Ctrl-C ends a run with the report so far; a second one ends it at once.";
+Of several the highest. Ctrl-C ends a run with the report so far, which says that it was interrupted; its exit code is that of
+what was measured, but for a workload of which nothing was: then it is at least 1. A second one ends it at once, with 130.";
 
 /// Measure a WebSocket server.
 ///
@@ -192,7 +193,12 @@ fn finish(document: &Document, error: Option<&Error>, output: &Output) -> Result
     if error.is_none() || !document.cells.is_empty() {
         output.write(document)?;
     }
-    error.map_or(Ok(exit_code(document.verdict)), |error| Err(failure(error)))
+    let is_missing = document.interrupted.as_ref().is_some_and(|interrupted| !interrupted.missing.is_empty());
+    match error {
+        Some(error) => Err(failure(error)),
+        None if is_missing && document.verdict == Verdict::Fine => Ok(ExitCode::FAILURE),
+        None => Ok(exit_code(document.verdict)),
+    }
 }
 
 /// The document of a command.
@@ -208,6 +214,7 @@ fn measure(job: &Job, watch: &mut Watch) -> Result<(Document, Option<Error>), Fa
         document.calibration = Some(bowline_bench::calibrate().map_err(|error| failure(&error))?);
     }
     let ran = job.suite.run(|event| watch.tell(event));
+    document.interrupted = ran.interrupted;
     Ok((document.with_cells(ran.cells), ran.error))
 }
 

@@ -87,6 +87,7 @@ impl TableArgs {
         let (reproduced, error) = plan.run(|event| watch.tell(event));
         document.tables = reproduced.tables;
         document.plots = reproduced.plots;
+        document.interrupted = reproduced.interrupted;
         Ok((document.with_cells(reproduced.cells), error))
     }
 
