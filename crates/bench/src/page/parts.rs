@@ -1,9 +1,10 @@
 //! What a page has besides plots.
 
 use super::chart::escaped;
+use crate::export::verdict::{name, of_cell, sentences};
 use crate::export::{about, entry, faults, label, shown};
 use crate::figures::{Measured, number};
-use crate::{Calibration, Cell, Distribution, Document, Entry, Figure, Spread, Table, Verdict};
+use crate::{Calibration, Cell, Distribution, Document, Entry, Figure, Spread, Table};
 
 /// Figures that are worth a tile where there is one cell only.
 const TILES: [&str; 9] =
@@ -25,14 +26,10 @@ pub(super) fn head(document: &Document) -> String {
 }
 
 fn verdict(document: &Document) -> String {
-    let words = match document.verdict {
-        Verdict::Fine => "every message came, once and in order, and the load generator had time to spare.",
-        Verdict::ClientBound => "a load process used most of its core: rates by wall clock may be its own.",
-        Verdict::Faulty => "messages were missing or wrong, or connections were lost.",
-    };
+    let words = escaped(&sentences(document));
     let faults: String = faults(document).iter().map(|fault| format!("<li>{}</li>", escaped(fault))).collect();
     let faults = if faults.is_empty() { faults } else { format!("<ul>{faults}</ul>") };
-    let name = document.verdict.name();
+    let name = name(document);
     format!("<div class=\"verdict {name}\"><strong>{name}</strong>: {words}{faults}</div>\n")
 }
 
@@ -81,7 +78,7 @@ pub(super) fn figures(document: &Document) -> String {
         let entry = |cell: &Measured<'_>| cell.spread(figure).as_ref().map_or_else(|| "–".into(), spread);
         std::iter::once(name).chain(cells.iter().map(entry)).collect::<Vec<_>>()
     });
-    let verdicts = document.cells.iter().map(|cell| cell.verdict().name().to_owned());
+    let verdicts = document.cells.iter().map(of_cell);
     let last = std::iter::once("verdict".to_owned()).chain(verdicts).collect();
     let grid = grid(&columns, rows.chain(std::iter::once(last)));
     format!("<h2>Figures</h2>\n<section class=\"table\">{grid}</section>\n")
