@@ -77,16 +77,14 @@ pub(crate) fn sentences(document: &Document) -> String {
 
 /// What makes runs client-bound.
 fn bound(document: &Document) -> String {
-    let bounds: Vec<_> = document.runs().filter_map(|(_, run)| run.bound()).collect();
-    let (core, late) =
-        (bounds.iter().any(|bound| bound.core.is_some()), bounds.iter().any(|bound| bound.core.is_none()));
-    let words = match (core, late) {
-        (true, false) => "a load process used over 90 % of its core",
-        (false, true) => "messages were sent late, with time to spare on the load's core",
-        (true, true) => "a load process used over 90 % of its core, or messages were sent late",
-        (false, false) => "the load generator used over 90 % of a core, or fell behind",
-    };
-    words.to_owned()
+    let mut all: Vec<_> = document.runs().filter_map(|(_, run)| Some(run.bound()?.words())).collect();
+    all.sort_unstable();
+    all.dedup();
+    if all.is_empty() {
+        "the load generator used over 90 % of a core, or fell behind".to_owned()
+    } else {
+        all.join("; ")
+    }
 }
 
 /// What was found to be right, of what was looked at.
@@ -214,6 +212,6 @@ mod tests {
         load.client.share = 0.95;
         let spent = of(Report::Load(load));
         assert!(sentences(&spent).starts_with("a load process used over 90 % of its core: "), "{}", sentences(&spent));
-        assert!(late.with_cells(spent.cells).judgement().contains("core, or messages were sent late"));
+        assert!(late.with_cells(spent.cells).judgement().contains("of its core; messages were sent late"));
     }
 }

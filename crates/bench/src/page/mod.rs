@@ -110,6 +110,15 @@ mod tests {
     }
 
     #[test]
+    fn a_page_says_that_it_was_broken_off() {
+        let html = page(&samples::broken_off()).unwrap();
+        let words = "<div class=\"verdict interrupted\"><strong>interrupted</strong>: 1 of 4 workloads measured, in part: websocket; \
+                     missing: comet, long-polling, polling. As far as it went: every message came, once and in order, and the load \
+                     generator had time to spare.</div>";
+        assert!(html.contains(words) && html.contains("<td>fine, in part</td>"), "{html}");
+    }
+
+    #[test]
     fn plots_have_colours_of_the_style_only() {
         for (name, svg) in plots(&samples::full()).unwrap() {
             let xml = parsed(&svg);

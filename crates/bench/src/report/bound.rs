@@ -51,6 +51,16 @@ impl Report {
     }
 }
 
+impl Bound {
+    /// Which of the two, in a few words.
+    pub(crate) const fn words(&self) -> &'static str {
+        match self.core {
+            Some(_) => "a load process used over 90 % of its core",
+            None => "messages were sent late, with time to spare on the load's core",
+        }
+    }
+}
+
 fn too_late(lag: &Distribution) -> Option<String> {
     (lag.at(0.99) > MAX_LAG).then(|| late_by(lag))
 }

@@ -70,12 +70,21 @@ impl TablePlan {
 
 /// Which cells had a run that wasn't fine, and why.
 pub(super) fn doubts(cells: &[Cell]) -> Vec<String> {
-    let with = |verdict: Verdict| {
-        let is = |cell: &&Cell| cell.runs.iter().any(|run| run.verdict() == verdict);
-        let names: Vec<&str> = cells.iter().filter(is).map(|cell| cell.name.as_str()).collect();
-        (!names.is_empty()).then(|| format!("Not to be trusted, {verdict}: {}.", names.join(", ")))
+    let why = |run: &Report| match run.verdict() {
+        Verdict::Fine => None,
+        verdict => Some(
+            run.bound().map_or_else(|| verdict.to_string(), |bound| format!("{}: {}", verdict.name(), bound.words())),
+        ),
     };
-    [Verdict::Faulty, Verdict::ClientBound].into_iter().filter_map(with).collect()
+    let mut all: Vec<String> = cells.iter().flat_map(|cell| &cell.runs).filter_map(why).collect();
+    all.sort_unstable();
+    all.dedup();
+    let with = |doubt: String| {
+        let is = |cell: &&Cell| cell.runs.iter().any(|run| why(run).as_ref() == Some(&doubt));
+        let names: Vec<&str> = cells.iter().filter(is).map(|cell| cell.name.as_str()).collect();
+        format!("Not to be trusted, {doubt}: {}.", names.join(", "))
+    };
+    all.into_iter().map(with).collect()
 }
 
 /// A cell at a place of an axis.
@@ -112,6 +121,11 @@ impl<'a> Runs<'a> {
     /// Whether something holds of more than half of the runs.
     pub(super) fn most(&self, holds: impl Fn(&LoadReport) -> bool) -> bool {
         self.0.iter().filter(|run| holds(run)).count() * 2 > self.0.len()
+    }
+
+    /// What is known of the first run that has it.
+    pub(super) fn first<T>(&self, what: impl Fn(&LoadReport) -> Option<T>) -> Option<T> {
+        self.0.iter().find_map(|run| what(run))
     }
 
     /// Whether it was not run.

@@ -5,7 +5,7 @@
 //!
 //! Here rates are stepped up, in shares of the published, by long polling and by a session's WebSocket, until two in a row
 //! aren't kept up with: load lagging or client-bound, something lost or skipped, fewer deliveries than owed, or a p99 of more
-//! than 100 ms, twice the published. The highest that was kept up with stands beside what was published. A response of WebSocket is a read that brought something.
+//! than 100 ms, twice the published; the table says which. The highest that was kept up with stands beside what was published. A response of WebSocket is a read that brought something.
 //! `CometD` ran server and clients on machines of their own; here they share one.
 
 use std::ops::ControlFlow;
@@ -13,6 +13,7 @@ use std::ops::ControlFlow;
 use super::cells::{Runs, cell, doubts, measured, number, quantile, ratio, seconds, server_share, text};
 use super::{Reproduced, TablePlan};
 use crate::process::float;
+use crate::report::CLIENT_BOUND;
 use crate::{
     Cell, Entry, Event, Interruption, LoadPlan, LoadReport, Plot, Ran, SuiteCell, Table, Traffic, Transport, Verdict,
 };
@@ -90,14 +91,15 @@ pub(super) fn step_up(plan: &TablePlan, mut tell: impl FnMut(&Event) -> ControlF
 }
 
 pub(super) fn reproduced(plan: &TablePlan, cells: Vec<Cell>) -> Reproduced {
-    let (mut tables, plots) = (vec![summary(plan, &cells), by_step(plan, &cells)], vec![plot(plan, &cells)]);
+    let mut tables = vec![summary(plan, &cells), by_step(plan, &cells)];
     let cells = without_too_much(plan, cells);
+    let plots = vec![plot(plan, &cells)];
     tables.iter_mut().for_each(|table| table.notes.extend(doubts(&cells)));
     Reproduced { tables, plots, cells, interrupted: None }
 }
 
-/// Steps past the best are there to find it: what they say is in the tables, and that load or server couldn't keep up with
-/// them is no doubt about the rest. A fault is one, at whatever rate.
+/// Steps past the best are there to find it: what they say is in the tables, and in no plot, and that load or server couldn't keep
+/// up with them is no doubt about the rest. A fault is one, at whatever rate.
 fn without_too_much(plan: &TablePlan, mut cells: Vec<Cell>) -> Vec<Cell> {
     let past = TRANSPORTS.map(|transport| {
         let best = best(plan, &cells, transport);
@@ -137,12 +139,35 @@ fn workload(plan: &TablePlan, transport: Transport, step: f64) -> SuiteCell {
 
 /// Whether load and server kept up with the rate.
 fn keeps_up(report: &LoadReport) -> bool {
+    missed(report).is_none()
+}
+
+/// What load or server didn't keep up with, if anything.
+fn missed(report: &LoadReport) -> Option<String> {
     let owed = float(report.sent) * members(report.plan.clients);
-    report.verdict == Verdict::Fine
-        && report.reconciled.told == 0
-        && float(report.deliveries) >= owed * COMPLETE
-        && report.lag.at(0.99) <= LONGEST_LAG
-        && report.latency.at(0.99) <= LONGEST_LATENCY
+    let share = ratio(float(report.deliveries), owed).unwrap_or(1.0);
+    let [lag, latency] = [&report.lag, &report.latency].map(|times| times.at(0.99));
+    let of_verdict = match report.verdict {
+        Verdict::Fine => None,
+        Verdict::Faulty => Some("messages missing or wrong".to_owned()),
+        Verdict::ClientBound => Some(match report.behind {
+            Some(behind) if report.client.share <= CLIENT_BOUND => format!("sent {behind}"),
+            _ => format!("a load process used over {:.0} % of its core", CLIENT_BOUND * 100.0),
+        }),
+    };
+    of_verdict
+        .or_else(|| (report.reconciled.told > 0).then(|| format!("{} deliveries skipped", report.reconciled.told)))
+        .or_else(|| (share < COMPLETE).then(|| format!("{:.0} % of the deliveries in time", share * 100.0)))
+        .or_else(|| (lag > LONGEST_LAG).then(|| format!("sent {lag:.0} ms late at p99, over {LONGEST_LAG}")))
+        .or_else(|| (latency > LONGEST_LATENCY).then(|| format!("p99 over {LONGEST_LATENCY} ms")))
+}
+
+/// What a step came to: `yes`, or why not, of the first run that didn't keep up.
+fn kept_up(runs: &Runs<'_>) -> String {
+    if runs.most(keeps_up) {
+        return "yes".to_owned();
+    }
+    runs.first(missed).map_or_else(|| "no".to_owned(), |why| format!("no: {why}"))
 }
 
 /// The highest step that was kept up with.
@@ -209,6 +234,9 @@ fn summary(plan: &TablePlan, cells: &[Cell]) -> Table {
         vec![text(name), number(published), number(polls), number(websocket)]
     };
     table.rows = names.into_iter().zip(figures).map(row).collect();
+    for transport in TRANSPORTS.iter().filter(|transport| best(plan, cells, **transport).is_none()) {
+        table.notes.push(format!("{}: no rate was kept up with.", transport.name()));
+    }
     table.notes.push(scale(plan));
     table
 }
@@ -216,8 +244,11 @@ fn summary(plan: &TablePlan, cells: &[Cell]) -> Table {
 fn scale(plan: &TablePlan) -> String {
     format!(
         "Here: {} clients (published {CLIENTS}), {ROOMS} rooms, {PER_CLIENT} rooms a client, {SIZE} B; rates stepped up in shares \
-         of the published until two in a row aren't kept up with: lagging, client-bound, or a p99 of more than {LONGEST_LATENCY} ms. Server and clients share one machine; published they had their own.",
-        clients(plan)
+         of the published until two in a row aren't kept up with: faulty or client-bound, deliveries skipped, less than {:.0} % of them in \
+         time, sent more than {LONGEST_LAG} ms late at p99, or a p99 of more than {LONGEST_LATENCY} ms. The best is the highest that \
+         was kept up with; plots have none above it. Server and clients share one machine; published they had their own.",
+        clients(plan),
+        COMPLETE * 100.0
     )
 }
 
@@ -249,7 +280,7 @@ fn by_step(plan: &TablePlan, cells: &[Cell]) -> Table {
                 number(figures.p99),
                 number(runs.median(server_share)),
                 number(runs.median(|report| Some(report.client.share * 100.0))),
-                text(if runs.most(keeps_up) { "yes" } else { "no" }),
+                text(kept_up(&runs)),
             ]
         }));
     }

@@ -143,8 +143,11 @@ fn what_is_not_to_be_trusted_is_told() {
         report.verdict = verdict;
     }
     let notes = plan.reproduced(cells).tables[0].notes.join("\n");
-    for (verdict, cell) in [(Verdict::Faulty, "polling"), (Verdict::ClientBound, "long-polling")] {
-        assert!(notes.contains(&format!("Not to be trusted, {verdict}: {cell}.")), "{notes}");
+    for (why, cell) in [
+        ("faulty: answers were missing or wrong", "polling"),
+        ("client-bound: messages were sent late, with time to spare on the load's core", "long-polling"),
+    ] {
+        assert!(notes.contains(&format!("Not to be trusted, {why}: {cell}.")), "{notes}");
     }
 }
 
@@ -221,10 +224,35 @@ fn the_best_rate_is_the_highest_that_is_kept_up_with() {
         report.deliveries = if workload.name.contains(" 10 %") { 21 } else { 20 };
         cell
     });
-    let Reproduced { cells, tables, .. } = plan.reproduced(cells.collect());
+    let Reproduced { cells, tables, plots, .. } = plan.reproduced(cells.collect());
     let row = tables[0].rows.iter().find(|row| row[0] == words("deliveries a second")).unwrap();
     assert_eq!(row[1..], [91_853.0, 21.0, 20.0].map(Entry::Number));
+    // Why a step wasn't kept up with is told.
+    let kept_up = |row: &Vec<Entry>| row.last().cloned().unwrap();
+    let late = words("no: p99 over 100 ms");
+    let told: Vec<_> = tables[1].rows.iter().map(kept_up).collect();
+    assert_eq!(told, [words("yes"), late.clone(), words("yes"), words("yes"), words("yes"), late]);
+    let drawn = |name: &str| plots[0].lines.iter().find(|line| line.name == name).unwrap().points.len();
+    assert_eq!((drawn("long-polling p99"), drawn("websocket p99")), (3, 2));
     // What was too much is in the table, and no cell that speaks against the others.
     assert_eq!((tables[1].rows.len(), cells.len()), (6, 5));
     assert!(!cells.iter().any(|cell| cell.name.starts_with("websocket, 10 %")));
+}
+
+#[test]
+fn where_no_rate_is_kept_up_with_there_is_no_best() {
+    let plan = TablePlan { is_quick: true, ..plan(Published::CometD) };
+    let cells = workloads(&plan).into_iter().map(|workload| {
+        let mut cell = measured(&workload, &[29.7]);
+        let Report::Load(report) = &mut cell.runs[0] else { unreachable!() };
+        (report.deliveries, report.verdict) = (20, Verdict::ClientBound);
+        report.behind = crate::Behind::of(61.0, [0.0; 4]);
+        cell
+    });
+    let Reproduced { cells, tables, plots, .. } = plan.reproduced(cells.collect());
+    assert_eq!(tables[0].rows[0][2..], [Entry::None, Entry::None]);
+    let notes = tables[0].notes.join(" ");
+    assert!(notes.contains("websocket: no rate was kept up with."), "{notes}");
+    assert_eq!(tables[1].rows[0].last(), Some(&words("no: sent 61 ms late at the end")));
+    assert_eq!((cells.len(), plots[0].lines[0].points.len()), (6, 3), "they are what there is");
 }
