@@ -31,11 +31,13 @@ impl Document {
         if self.cells.is_empty() {
             return Some("interrupted: nothing was measured".to_owned());
         }
-        let mut text = format!("interrupted: {} of {}", interruption.measured(), plural(*workloads, "workload"));
-        text += if *workloads == 1 { " measured, in part" } else { " measured" };
+        if *workloads == 1 {
+            return Some("interrupted: measured in part".to_owned());
+        }
+        let mut text = format!("interrupted: {} of {workloads} workloads measured", interruption.measured());
         let partly: Vec<_> =
             self.cells.iter().filter(|cell| cell.lacks(*rounds)).map(|cell| cell.name.as_str()).collect();
-        if *workloads > 1 && !partly.is_empty() {
+        if !partly.is_empty() {
             text += &format!(", in part: {}", named(&partly));
         }
         if !missing.is_empty() {
@@ -95,15 +97,18 @@ fn fine(document: &Document) -> String {
             claims.push(claim);
         }
     }
-    let spare = document.runs().any(|(_, run)| !matches!(run, Report::Idle(_)));
+    // Idle connections are no load, and nor is nothing.
+    let spare = document.runs().any(|(_, run)| !matches!(run, Report::Idle(_)) && claim(run) != NOTHING_SENT);
     let spare = if spare { ", and the load generator had time to spare" } else { "" };
     format!("{}{}{spare}.", claims.join("; "), exceptions(document))
 }
 
+/// Of a run that was to send messages, and had none.
+const NOTHING_SENT: &str = "nothing went wrong; no message was sent";
+
 /// What is so of a run without a fault.
 fn claim(run: &Report) -> &'static str {
     const MESSAGES: &str = "every message came, once and in order";
-    const NOTHING_SENT: &str = "nothing went wrong, and no message was sent";
     let has_messages = match run {
         Report::Echo(report) => report.messages > 0,
         Report::Fanout(report) => report.deliveries > 0,
@@ -134,23 +139,13 @@ fn exceptions(document: &Document) -> String {
             _ => {}
         }
     }
-    let mut text = String::new();
-    for (count, what) in [
-        (told, "whose loss was told to the client"),
-        (lost, "sessions that the server lost"),
-        (gaps, "gaps that were told"),
-        (stalled, "clients that stopped reading"),
-    ] {
-        if count > 0 {
-            text += if text.is_empty() { ", but for " } else { ", " };
-            text += &format!("{} {what}", number(float(count)));
-        }
-    }
-    text
-}
-
-fn plural(count: usize, what: &str) -> String {
-    format!("{} {what}{}", number(float(count as u64)), if count == 1 { "" } else { "s" })
+    let counted = |count: u64, what: &str| (count > 0).then(|| format!("{} {what}", number(float(count))));
+    let but = [counted(told, "of whose loss the client was told"), counted(stalled, "clients that stopped reading")];
+    let but: Vec<_> = but.into_iter().flatten().collect();
+    let aside: Vec<_> = [counted(lost, "sessions lost"), counted(gaps, "gaps told")].into_iter().flatten().collect();
+    let but = if but.is_empty() { String::new() } else { format!(", but for {}", but.join(" and ")) };
+    let aside = if aside.is_empty() { String::new() } else { format!(" ({})", aside.join(", ")) };
+    but + &aside
 }
 
 /// The first few names.
@@ -184,7 +179,7 @@ mod tests {
         assert_eq!(said(Report::Connect(connect)), format!("every handshake was answered{spare}"));
         let mut load = samples::load(Transport::Comet, 10, 1.0, 0);
         load.reconciled.expected = 0;
-        assert_eq!(said(Report::Load(load)), format!("nothing went wrong, and no message was sent{spare}"));
+        assert_eq!(said(Report::Load(load)), "nothing went wrong; no message was sent.");
         assert_eq!(sentences(&samples::document("calibrate", vec![])), "no server was measured, only this machine.");
         assert_eq!(samples::document("calibrate", vec![]).judgement(), "");
     }
@@ -194,7 +189,7 @@ mod tests {
         let mut resume = samples::resume();
         (resume.talked.reconciled.told, resume.talked.lost_sessions, resume.talked.gaps) = (1_234, 30, 12);
         let document = of(Report::Resume(resume));
-        let but = ", but for 1,234 whose loss was told to the client, 30 sessions that the server lost, 12 gaps that were told";
+        let but = ", but for 1,234 of whose loss the client was told (30 sessions lost, 12 gaps told)";
         assert_eq!(document.judgement(), format!("fine{but}"));
         let all = format!("every message came, once and in order{but}, and the load generator had time to spare.");
         assert_eq!(sentences(&document), all);
