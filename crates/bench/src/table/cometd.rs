@@ -53,12 +53,12 @@ pub(super) fn workloads(plan: &TablePlan, step: f64) -> impl Iterator<Item = Sui
     TRANSPORTS.into_iter().map(move |transport| workload(plan, transport, step))
 }
 
-/// Runs one step after the other, of each transport until [`PATIENCE`] is at its end.
 /// The workloads of the first step.
 pub(super) fn first(plan: &TablePlan) -> Vec<SuiteCell> {
     steps(plan).first().map(|&step| workloads(plan, step).collect()).unwrap_or_default()
 }
 
+/// Runs one step after the other, of each transport until [`PATIENCE`] is at its end.
 pub(super) fn step_up(plan: &TablePlan, mut tell: impl FnMut(&Event) -> ControlFlow<()>) -> Ran {
     let (mut all, mut is_broken) = (Ran { cells: Vec::new(), error: None, interrupted: None }, false);
     let mut left: Vec<(Transport, usize)> = TRANSPORTS.map(|transport| (transport, 0)).into();
