@@ -102,7 +102,7 @@ mod tests {
         }
         let one = changed(|index, plan| {
             if index == 1 {
-                plan.clients = 50
+                plan.clients = 50;
             }
         });
         assert_eq!(one, ["comet: clients 100 → 50"]);

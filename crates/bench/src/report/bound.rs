@@ -117,7 +117,7 @@ mod tests {
             "{text}"
         );
         let text = fault(|report| {
-            (report.client.share, report.processes, report.behind) = (0.95, 2, Behind::of(60.0, [0.0; 4]))
+            (report.client.share, report.processes, report.behind) = (0.95, 2, Behind::of(60.0, [0.0; 4]));
         });
         assert!(text.contains("core, and messages were sent 60 ms late at the end; it had 2 processes"), "{text}");
     }
