@@ -127,7 +127,7 @@ mod tests {
                 let value = attribute.value();
                 assert!(value == "none" || value.starts_with("var(--"), "{name}: {value}");
             }
-            assert!(svg.contains("prefers-color-scheme: dark") && xml.root_element().attribute("width") == Some("640"));
+            assert!(svg.contains("prefers-color-scheme: dark") && xml.root_element().attribute("width") == Some("600"));
         }
     }
 }

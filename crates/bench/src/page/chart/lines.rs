@@ -82,12 +82,14 @@ impl Lines {
         (width_of_all, top): (u32, u32),
     ) -> Result<(), Failed<'a>> {
         let left = y.ticks.iter().map(|tick| width(&y.label(*tick))).max().unwrap_or(0) + 18;
+        // The last label is about its tick.
+        let right = x.ticks.last().map_or(0, |tick| width(&x.label(*tick)) / 2 + 2).max(EDGE + 8);
         area.draw(&Text::new(self.y.1.clone(), (fine(8), fine(top + 6)), letters(Ink::Faint, HPos::Left, VPos::Top)))?;
         let bottom = (fine(width_of_all - EDGE), fine(top + ROW + HEIGHT + 30));
         area.draw(&Text::new(self.x.1.clone(), bottom, letters(Ink::Faint, HPos::Right, VPos::Top)))?;
         let mut chart = ChartBuilder::on(area)
             .margin_top(fine(top + ROW + 8))
-            .margin_right(fine(EDGE + 8))
+            .margin_right(fine(right))
             .margin_bottom(fine(22))
             .x_label_area_size(fine(26))
             .y_label_area_size(fine(left))

@@ -29,7 +29,7 @@ pub(super) enum Kind {
     Bars(Bars),
 }
 
-/// For how much room a chart is drawn; letters are of the same size in both.
+/// For how much room a chart is drawn; letters are of the same size in both, and about as large on the page: 12 to 16 pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Room {
     /// A screen's, or half of a large one's.
@@ -41,8 +41,8 @@ pub(super) enum Room {
 impl Room {
     const fn width(self) -> u32 {
         match self {
-            Self::Wide => 640,
-            Self::Narrow => 350,
+            Self::Wide => 600,
+            Self::Narrow => 380,
         }
     }
 }

@@ -9,8 +9,11 @@ pub(super) const FINE: u32 = 8;
 /// Room for a title, in units of the finished chart.
 pub(super) const TITLE: u32 = 34;
 
-/// Height of letters.
+/// Height of letters, in units of the finished chart.
 pub(super) const LETTERS: u32 = 14;
+
+/// The library writes its letters smaller than it is asked to by this.
+const SHRUNK: f64 = 1.24;
 
 /// Series that are told apart; further ones begin again.
 pub(in super::super) const COLOURS: usize = 8;
@@ -59,13 +62,16 @@ pub(super) fn fill(ink: Ink) -> ShapeStyle {
 
 /// Letters, from a place to the right, about it, or up to it.
 pub(super) fn letters(ink: Ink, across: HPos, down: VPos) -> TextStyle<'static> {
-    ("sans-serif", LETTERS * FINE).into_font().color(&RGBColor::from(ink)).pos(Pos::new(across, down))
+    ("sans-serif", f64::from(LETTERS * FINE) * SHRUNK)
+        .into_font()
+        .color(&RGBColor::from(ink))
+        .pos(Pos::new(across, down))
 }
 
 /// About how wide a text is: no font is there to ask.
 pub(super) fn width(text: &str) -> u32 {
     let letters = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
-    letters.saturating_mul(LETTERS * 56) / 100
+    letters.saturating_mul(LETTERS * 58) / 100
 }
 
 /// Units as the library has them.
