@@ -1,6 +1,7 @@
 //! A document as one page that needs no network, and its plots as files.
 
 mod chart;
+mod palette;
 mod parts;
 mod plots;
 

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::chart::{Bar, Bars, COLOURS, Chart, Curve, Kind, Lines, Scale, Weight};
+use super::chart::{Bar, Bars, Chart, Curve, Kind, Lines, Scale, Weight};
+use super::palette::{Colours, OTHERS, PARTS};
 use crate::figures::Measured;
 use crate::process::float;
 use crate::report::Timed;
-use crate::{Cell, Distribution, Document, Figure, Plot, Report, Spread};
+use crate::{Cell, Distribution, Document, Figure, Plot, Report, Spread, Transport};
 
 /// Most curves of a chart: more can't be told apart.
-const MAX_CURVES: usize = COLOURS;
+const MAX_CURVES: usize = OTHERS;
 /// Points of a percentile curve for each nine.
 const PER_NINE: u32 = 24;
 
@@ -54,24 +55,28 @@ impl Chart {
 /// Cells, by what they are shown as: the same colour in all charts.
 struct Series<'a> {
     document: &'a Document,
-    colours: BTreeMap<&'a str, usize>,
+    colours: Colours<'a>,
     /// By the names of their cells.
     measured: BTreeMap<&'a str, Measured<'a>>,
 }
 
 impl<'a> Series<'a> {
     fn of(document: &'a Document) -> Self {
-        let mut colours = BTreeMap::new();
+        let mut colours = Colours::default();
         for cell in &document.cells {
-            let next = colours.len();
-            colours.entry(key(cell)).or_insert(next);
+            colours.take(key(cell), cell.transport);
         }
         let measured = document.cells.iter().map(|cell| (cell.name.as_str(), Measured::of(cell)));
         Self { document, colours, measured: measured.collect() }
     }
 
     fn colour(&self, cell: &Cell) -> usize {
-        self.colours.get(key(cell)).copied().unwrap_or(0)
+        self.colours.of(key(cell)).map_or(0, |(_, colour)| colour)
+    }
+
+    /// Which series it is of, in the order in which they were run.
+    fn place(&self, cell: &Cell) -> usize {
+        self.colours.of(key(cell)).map_or(0, |(place, _)| place)
     }
 
     /// What a figure of a cell comes to.
@@ -88,7 +93,7 @@ impl<'a> Series<'a> {
         let place = |cell: &Cell| cell.at.as_ref().map_or(f64::NEG_INFINITY, |at| at.value);
         let mut furthest = BTreeMap::new();
         for cell in cells {
-            let known = furthest.entry(self.colour(cell)).or_insert(cell);
+            let known = furthest.entry(self.place(cell)).or_insert(cell);
             if place(cell) >= place(known) {
                 *known = cell;
             }
@@ -154,7 +159,7 @@ impl<'a> Series<'a> {
             for cell in &self.document.cells {
                 let Some(at) = cell.at.as_ref().filter(|at| at.axis == axis) else { continue };
                 let Some(spread) = self.spread(cell, figure) else { continue };
-                by_series.entry(self.colour(cell)).or_insert((cell, Vec::new())).1.push((at.value, spread.median));
+                by_series.entry(self.place(cell)).or_insert((cell, Vec::new())).1.push((at.value, spread.median));
             }
             for (cell, mut points) in by_series.into_values().take(MAX_CURVES) {
                 points.sort_by(|one, other| one.0.total_cmp(&other.0));
@@ -210,8 +215,8 @@ impl<'a> Series<'a> {
                 }
             }
         }
-        let parts = [("payload", 0), ("framing", 4), ("headers", 1)].map(|(name, colour)| (name.to_owned(), colour));
-        let bars = Bars { x: "bytes per delivery".into(), unit: "B".into(), parts: parts.into(), bars };
+        let parts = ["payload", "framing", "headers"].map(str::to_owned).into_iter().zip(PARTS).collect();
+        let bars = Bars { x: "bytes per delivery".into(), unit: "B".into(), parts, bars };
         chart(
             "bytes",
             "Bytes per delivery",
@@ -239,7 +244,7 @@ impl<'a> Series<'a> {
             let values = vec![median(cell, "resident_per_client").unwrap_or(0.0).max(0.0), kernel.max(0.0)];
             Some(Bar { name: cell.name.clone(), values, colour: 0, range: None })
         });
-        let parts = vec![("server".to_owned(), 0), ("kernel, both ends".to_owned(), 4)];
+        let parts = ["server", "kernel, both ends"].map(str::to_owned).into_iter().zip(PARTS).collect();
         let bars = Bars { x: "KiB per client".into(), unit: "KiB".into(), parts, bars: bars.collect() };
         chart("idle-memory", "Memory of an idle client", "", Kind::Bars(bars))
     }
@@ -268,23 +273,36 @@ fn quantiles(count: u64) -> impl Iterator<Item = f64> {
     nines.map(|nines| 1.0 - 10_f64.powf(-nines))
 }
 
-/// One that the document brings. A line and its model, named alike, have the same colour.
+/// One that the document brings. Lines whose names begin alike have the same colour, that of a transport if it is one: a model is
+/// dashed, and of several that are measured the first is thick.
 fn of_plot(plot: &Plot) -> Chart {
-    let mut names: Vec<&str> = Vec::new();
+    let (mut colours, mut thick) = (Colours::default(), Vec::new());
     let mut curves = Vec::new();
     for line in &plot.lines {
-        let name = line.name.split([',', '(']).next().unwrap_or_default().trim();
-        let colour = names.iter().position(|known| *known == name).unwrap_or_else(|| {
-            names.push(name);
-            names.len() - 1
-        });
-        let weight = if line.is_model { Weight::Dashed } else { Weight::Thick };
+        let (name, of) = subject(&line.name);
+        let colour = colours.take(name, of);
+        let weight = match (line.is_model, thick.contains(&colour)) {
+            (true, _) => Weight::Dashed,
+            (false, true) => Weight::Thin,
+            (false, false) => Weight::Thick,
+        };
+        thick.extend((weight == Weight::Thick).then_some(colour));
         curves.push(Curve { name: line.name.clone(), colour, weight, points: line.points.clone() });
     }
     let scale = |is_log| if is_log { Scale::Log } else { Scale::Linear };
     let (x, y) = plot.logarithmic;
     let name = plot.name.replace(|char: char| !char.is_ascii_alphanumeric(), "-");
     chart(&name, &plot.title, "", lines((scale(x), &plot.x), (scale(y), &plot.y), curves))
+}
+
+/// What a line is of: the transport that its name begins with, or else the name up to a comma or a bracket.
+fn subject(name: &str) -> (&str, Option<Transport>) {
+    let word = name.split([',', '(', ' ']).next().unwrap_or_default();
+    let all = Transport::SESSIONS.into_iter().chain([Transport::Raw]);
+    match all.into_iter().find(|transport| transport.name() == word) {
+        Some(transport) => (word, Some(transport)),
+        None => (name.split([',', '(']).next().unwrap_or_default().trim(), None),
+    }
 }
 
 fn chart(name: &str, title: &str, note: &str, kind: Kind) -> Chart {
@@ -297,6 +315,7 @@ fn lines(x: (Scale, &str), y: (Scale, &str), curves: Vec<Curve>) -> Kind {
 
 #[cfg(test)]
 mod tests {
+    use super::super::palette;
     use super::*;
     use crate::samples;
 
@@ -337,7 +356,7 @@ mod tests {
             .extend((0..2).flat_map(|n| {
                 more.iter().map(move |cell| Cell { name: format!("{} {n}", cell.name), ..cell.clone() })
             }));
-        assert!(notes(&many)[2].ends_with("The first 8 of 12."), "{:?}", notes(&many));
+        assert!(notes(&many)[2].ends_with("The first 6 of 12."), "{:?}", notes(&many));
     }
 
     #[test]
@@ -359,7 +378,30 @@ mod tests {
         let document = samples::with_tables();
         let Kind::Lines(lines) = of_plot(&document.plots[0]).kind else { panic!("lines") };
         let drawn: Vec<_> = lines.curves.iter().map(|curve| (curve.colour, curve.weight)).collect();
-        assert_eq!(drawn, [(0, Weight::Dashed), (0, Weight::Thick), (1, Weight::Dashed), (1, Weight::Thick)]);
+        let [comet, long_polling] = [Transport::Comet, Transport::LongPolling].map(palette::transport);
+        assert_eq!(
+            drawn,
+            [
+                (comet, Weight::Dashed),
+                (comet, Weight::Thick),
+                (long_polling, Weight::Dashed),
+                (long_polling, Weight::Thick)
+            ]
+        );
+    }
+
+    #[test]
+    fn several_lines_of_one_thing_are_thick_and_thin() {
+        let mut plot = samples::with_tables().plots.remove(0);
+        for (line, name) in plot.lines.iter_mut().zip(["polling p99", "polling p50", "half the limit", "half the time"])
+        {
+            (line.name, line.is_model) = (name.into(), false);
+        }
+        let Kind::Lines(lines) = of_plot(&plot).kind else { panic!("lines") };
+        let weights: Vec<_> = lines.curves.iter().map(|curve| curve.weight).collect();
+        assert_eq!(weights, [Weight::Thick, Weight::Thin, Weight::Thick, Weight::Thick]);
+        assert_eq!(lines.curves[0].colour, lines.curves[1].colour);
+        assert_ne!(lines.curves[2].colour, lines.curves[3].colour);
     }
 
     #[test]

@@ -302,7 +302,7 @@ fn plot(plan: &TablePlan, cells: &[Cell]) -> Plot {
         x: "deliveries a second".to_owned(),
         y: "latency (ms)".to_owned(),
         logarithmic: (true, true),
-        lines: TRANSPORTS.iter().flat_map(|&each| [line(each, 0.5, "p50"), line(each, 0.99, "p99")]).collect(),
+        lines: TRANSPORTS.iter().flat_map(|&each| [line(each, 0.99, "p99"), line(each, 0.5, "p50")]).collect(),
     }
 }
 

@@ -144,7 +144,7 @@ fn plot(cells: &[Cell]) -> Plot {
         })
         .collect();
     lines.push(model("polling, published", over(POLLING_BYTES)));
-    lines.push(model("WebSocket, published", over(WEBSOCKET_BYTES)));
+    lines.push(model("raw, published", over(WEBSOCKET_BYTES)));
     Plot {
         name: "kaazing".to_owned(),
         title: "Overhead at one message a second of each client".to_owned(),

@@ -15,8 +15,8 @@ pub(super) const LETTERS: u32 = 14;
 /// The library writes its letters smaller than it is asked to by this.
 const SHRUNK: f64 = 1.24;
 
-/// Series that are told apart; further ones begin again.
-pub(in super::super) const COLOURS: usize = 8;
+/// Colours that the style sheet has.
+pub(in super::super) const COLOURS: usize = 14;
 
 /// What stands for a colour until it is the style sheet's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
