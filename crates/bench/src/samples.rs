@@ -171,6 +171,23 @@ pub(crate) fn swept() -> Vec<Cell> {
     cells
 }
 
+/// Clients over each of four transports that say nothing.
+pub(crate) fn idle_cost() -> Document {
+    let mut document = compared();
+    document.scenario = "idle cost".into();
+    for report in document.cells.iter_mut().flat_map(|cell| &mut cell.runs) {
+        let Report::Load(report) = report else { continue };
+        report.plan.rate = 0.0;
+        (report.sent, report.deliveries) = (0, 0);
+        (report.latency, report.uncorrected) = Default::default();
+        (report.counts, report.reconciled) = Default::default();
+        for stretch in &mut report.over_time {
+            *stretch = Stretch { sent: 0, deliveries: 0, p50: 0.0, p99: 0.0, max: 0.0, ..*stretch };
+        }
+    }
+    document
+}
+
 /// A run of which all is known. Times are about `slowness` times a millisecond.
 pub(crate) fn load(transport: Transport, clients: usize, slowness: f64, run: u64) -> LoadReport {
     let mut plan =

@@ -82,8 +82,14 @@ impl Figures {
     fn load(&mut self, report: &LoadReport) {
         let (seconds, deliveries) = (report.seconds, float(report.deliveries));
         let clients = float(report.plan.clients as u64);
-        self.set("rate", deliveries / seconds);
-        self.uses(report.server.as_ref(), &report.client);
+        if report.plan.is_idle() {
+            self.shares(report.server.as_ref(), &report.client);
+            let each = |server: &ServerUse| server.cpu_seconds * 1e6 / seconds / clients;
+            self.set_some("idle_cpu", report.server.as_ref().map(each));
+        } else {
+            self.set("rate", deliveries / seconds);
+            self.uses(report.server.as_ref(), &report.client);
+        }
         self.set("clients", clients);
         self.distribution(LATENCY, &report.latency);
         // One goes without saying.
@@ -106,10 +112,6 @@ impl Figures {
         let sockets = report.sockets.map(|sockets| float(sockets.receive + sockets.send + sockets.forward) / 1024.0);
         self.set_some("sockets", sockets);
         self.set_some("sockets_per_client", sockets.map(|all| all / clients));
-        if report.plan.rate <= 0.0 {
-            let each = report.server.as_ref().map(|server| server.cpu_seconds / seconds / clients * 1e6);
-            self.set_some("idle_cpu", each);
-        }
         if report.plan.stalled > 0 {
             self.set("stalled", float(report.plan.stalled as u64));
             self.set("stalled_told", float(report.reconciled.stalled_told));
@@ -188,12 +190,17 @@ impl Figures {
     }
 
     fn uses(&mut self, server: Option<&ServerUse>, client: &ClientUse) {
-        self.set("client_share", client.share * 100.0);
-        self.set_some("client_user", client.user_share().map(|share| share * 100.0));
+        self.shares(server, client);
         let Some(server) = server else { return };
         self.set("per_cpu_second", server.per_cpu_second);
         // A server that served nothing cost nothing that could be shared out.
         self.set("cpu", 1e6 / server.per_cpu_second);
+    }
+
+    fn shares(&mut self, server: Option<&ServerUse>, client: &ClientUse) {
+        self.set("client_share", client.share * 100.0);
+        self.set_some("client_user", client.user_share().map(|share| share * 100.0));
+        let Some(server) = server else { return };
         self.set("server_share", server.share * 100.0);
         self.set("resident", float(server.resident) / MEBIBYTE);
     }

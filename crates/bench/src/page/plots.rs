@@ -32,22 +32,20 @@ pub(super) fn charts(document: &Document) -> Vec<Chart> {
     charts.push(series.bytes());
     charts.push(series.bars("cpu", "cpu-bars", "Server CPU per 1,000 deliveries", ""));
     charts.push(series.idle_memory());
-    charts.push(series.bars(
-        "idle_cpu",
-        "idle-cpu",
-        "What keeping an idle client costs",
-        "CPU time a second of the server, a client",
-    ));
+    charts.push(series.bars("idle_cpu", "idle-cpu", "Server CPU of an idle client", "A second, of each client."));
     charts.extend(document.plots.iter().map(of_plot));
     charts.retain(Chart::says_something);
     charts
 }
 
 impl Chart {
+    /// Whether anything is drawn: a line of two points or more, or a bar beside another that has a length.
     fn says_something(&self) -> bool {
         match &self.kind {
             Kind::Lines(lines) => lines.curves.iter().any(|curve| curve.points.len() > 1),
-            Kind::Bars(bars) => bars.bars.len() > 1,
+            Kind::Bars(bars) => {
+                bars.bars.len() > 1 && bars.bars.iter().any(|bar| bar.values.iter().any(|value| *value > 0.0))
+            }
         }
     }
 }
@@ -182,8 +180,10 @@ impl<'a> Series<'a> {
         let mut curves = Vec::new();
         for (cell, runs) in self.timed() {
             let Some(run) = runs.first().filter(|run| !run.over_time.is_empty()) else { continue };
-            let p99 = run.over_time.iter().map(|stretch| (stretch.at, stretch.p99)).collect();
-            let p50 = run.over_time.iter().map(|stretch| (stretch.at, stretch.p50)).collect();
+            // Of a stretch in which nothing came there is no latency.
+            let told = || run.over_time.iter().filter(|stretch| stretch.deliveries > 0);
+            let p99 = told().map(|stretch| (stretch.at, stretch.p99)).collect();
+            let p50 = told().map(|stretch| (stretch.at, stretch.p50)).collect();
             curves.push(self.curve(cell, cell.name.clone(), Weight::Thick, p99));
             curves.push(self.curve(cell, String::new(), Weight::Thin, p50));
         }
@@ -237,16 +237,27 @@ impl<'a> Series<'a> {
         chart(name, title, note, Kind::Bars(bars))
     }
 
+    /// What the kernel has is measured of some: it is a part of its own where it is of any.
     fn idle_memory(&self) -> Chart {
         let median = |cell, name| self.spread(cell, name).map(|spread| spread.median);
-        let bars = self.single().into_iter().filter_map(|cell| {
-            let kernel = median(cell, "kernel_per_client")?;
-            let values = vec![median(cell, "resident_per_client").unwrap_or(0.0).max(0.0), kernel.max(0.0)];
-            Some(Bar { name: cell.name.clone(), values, colour: 0, range: None })
+        let cells = || self.single().into_iter().filter(|cell| cell.runs.iter().any(is_idle));
+        let without: Vec<&str> =
+            cells().filter(|cell| median(cell, "kernel_per_client").is_none()).map(|cell| cell.name.as_str()).collect();
+        let has_parts = without.len() < cells().count();
+        let bars = cells().filter_map(|cell| {
+            let mut values = vec![median(cell, "resident_per_client")?.max(0.0)];
+            values.extend(has_parts.then(|| median(cell, "kernel_per_client").unwrap_or(0.0).max(0.0)));
+            Some(Bar { name: cell.name.clone(), values, colour: self.colour(cell), range: None })
         });
-        let parts = ["server", "kernel, both ends"].map(str::to_owned).into_iter().zip(PARTS).collect();
-        let bars = Bars { x: "KiB per client".into(), unit: "KiB".into(), parts, bars: bars.collect() };
-        chart("idle-memory", "Memory of an idle client", "", Kind::Bars(bars))
+        let bars = bars.collect();
+        let parts = ["server", "kernel, both ends"].map(str::to_owned).into_iter().zip(PARTS);
+        let parts = parts.filter(|_| has_parts).collect();
+        let note = match without.as_slice() {
+            [_, ..] if has_parts => format!("The kernel's part was not measured of {}.", without.join(", ")),
+            _ => String::new(),
+        };
+        let bars = Bars { x: "KiB per client".into(), unit: "KiB".into(), parts, bars };
+        chart("idle-memory", "Memory of an idle client", &note, Kind::Bars(bars))
     }
 
     fn curve(&self, cell: &Cell, name: String, weight: Weight, points: Vec<(f64, f64)>) -> Curve {
@@ -255,6 +266,15 @@ impl<'a> Series<'a> {
 }
 
 const THICK_AND_THIN: &str = "Thick: 99th percentile. Thin: median.";
+
+/// Whether clients were held open that said nothing.
+fn is_idle(run: &Report) -> bool {
+    match run {
+        Report::Idle(_) => true,
+        Report::Load(report) => report.plan.is_idle(),
+        _ => false,
+    }
+}
 
 /// What a cell is shown as: where an axis was swept, all cells on it are one.
 fn key(cell: &Cell) -> &str {
@@ -309,7 +329,12 @@ fn chart(name: &str, title: &str, note: &str, kind: Kind) -> Chart {
     Chart { name: name.into(), title: title.into(), note: note.into(), kind }
 }
 
-fn lines(x: (Scale, &str), y: (Scale, &str), curves: Vec<Curve>) -> Kind {
+/// Curves without the points that have no place on these axes, and without those that have no other points.
+fn lines(x: (Scale, &str), y: (Scale, &str), mut curves: Vec<Curve>) -> Kind {
+    for curve in &mut curves {
+        curve.points.retain(|(at, value)| x.0.place(*at).is_some() && y.0.place(*value).is_some());
+    }
+    curves.retain(|curve| !curve.points.is_empty());
     Kind::Lines(Lines { x: (x.0, x.1.into()), y: (y.0, y.1.into()), curves })
 }
 
@@ -402,6 +427,43 @@ mod tests {
         assert_eq!(weights, [Weight::Thick, Weight::Thin, Weight::Thick, Weight::Thick]);
         assert_eq!(lines.curves[0].colour, lines.curves[1].colour);
         assert_ne!(lines.curves[2].colour, lines.curves[3].colour);
+    }
+
+    #[test]
+    fn a_plot_without_a_point_is_not_drawn() {
+        let log = |points: Vec<(f64, f64)>| {
+            let curve = Curve { name: "one".into(), colour: 0, weight: Weight::Thick, points };
+            chart("one", "One", "", lines((Scale::Linear, "x"), (Scale::Log, "y"), vec![curve]))
+        };
+        assert!(!log(vec![]).says_something());
+        assert!(!log(vec![(1.0, 0.0), (2.0, 0.0), (3.0, f64::NAN)]).says_something());
+        assert!(!log(vec![(1.0, 0.0), (2.0, 5.0)]).says_something());
+        assert!(log(vec![(1.0, 4.0), (2.0, 5.0)]).says_something());
+        let bars = |values: [f64; 2]| {
+            let bars = values.map(|value| Bar { name: String::new(), values: vec![value], colour: 0, range: None });
+            let bars = Bars { x: String::new(), unit: String::new(), parts: Vec::new(), bars: bars.into() };
+            chart("two", "Two", "", Kind::Bars(bars))
+        };
+        assert!(!bars([0.0, 0.0]).says_something() && bars([0.0, 1.0]).says_something());
+    }
+
+    #[test]
+    fn idle_clients_of_all_transports_are_shown_by_what_they_cost() {
+        let idle = samples::idle_cost();
+        assert_eq!(names(&idle), ["memory-over-time", "idle-memory", "idle-cpu"]);
+        assert!(crate::export::about(&idle).is_some_and(|about| about.starts_with("idle: 100 clients")));
+        for chart in charts(&idle).into_iter().skip(1) {
+            let Kind::Bars(bars) = chart.kind else { panic!("bars") };
+            assert_eq!((bars.bars.len(), bars.parts.len()), (4, 0));
+        }
+        // Memory measured over one transport, cost over the other.
+        let mut mixed = samples::full();
+        mixed.cells.retain(|cell| cell.name == "idle websocket");
+        mixed.cells.extend(samples::idle_cost().cells.into_iter().filter(|cell| cell.name == "polling"));
+        let memory = charts(&mixed).into_iter().find(|chart| chart.name == "idle-memory").unwrap();
+        assert_eq!(memory.note, "The kernel's part was not measured of polling.");
+        let Kind::Bars(bars) = memory.kind else { panic!("bars") };
+        assert!(bars.bars.len() == 2 && bars.parts.len() == 2 && bars.bars[1].values[1] == 0.0);
     }
 
     #[test]

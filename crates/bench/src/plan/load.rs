@@ -128,6 +128,11 @@ impl LoadPlan {
         }
     }
 
+    /// Whether clients have nothing to say: what is measured is what they cost.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.rate == 0.0
+    }
+
     pub(crate) fn check(&self) -> Result<(), Error> {
         let plan = |problem: &str| Err(Error::Plan { problem: problem.into() });
         bounds("number of clients", self.clients, 1, MAX_CONNECTIONS)?;

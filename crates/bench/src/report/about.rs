@@ -16,10 +16,7 @@ impl Report {
                 let pace = plan.rate.map_or(format!("{} in flight", plan.in_flight), |rate| format!("{rate} a second"));
                 format!("fan-out by {}: {} B × {} subscribers × {pace}", plan.target, plan.size, plan.subscribers)
             }
-            Self::Idle(report) => {
-                let plan = &report.plan;
-                format!("idle at {} over {}: {} connections", plan.target, plan.transport.name(), plan.connections)
-            }
+            Self::Idle(report) => idle(report.plan.connections),
             Self::Connect(report) => {
                 let closing = if report.plan.closing_handshake { "with" } else { "without" };
                 let (target, concurrency) = (&report.plan.target, report.plan.concurrency);
@@ -75,6 +72,11 @@ fn talk(talk: &Talk) -> String {
     format!("{clients} clients in {per_client} of {rooms} rooms, {rate} a second")
 }
 
+/// Without the transport, which the cell's name tells.
+fn idle(clients: usize) -> String {
+    format!("idle: {clients} clients")
+}
+
 fn echo(plan: &EchoPlan) -> String {
     let deflate = if plan.deflate.is_some() { ", deflate" } else { "" };
     let (size, connections, in_flight) = (plan.size, plan.connections, plan.in_flight);
@@ -103,6 +105,7 @@ fn churn(plan: &ChurnPlan) -> String {
 fn load(plan: &LoadPlan) -> String {
     let (clients, rate, size) = (plan.clients, plan.rate, plan.size);
     match plan.traffic {
+        _ if plan.is_idle() => idle(clients),
         Traffic::Echo => format!("echo: {size} B × {clients} clients, {rate} a second"),
         Traffic::Rooms { rooms: 1, .. } => format!("fan-out: {size} B × {clients} clients, {rate} a second"),
         Traffic::Rooms { rooms, per_client } => {

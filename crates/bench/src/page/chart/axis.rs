@@ -17,6 +17,18 @@ pub(in super::super) enum Scale {
     Nines,
 }
 
+impl Scale {
+    /// Where a value is, in the axis' own coordinates; `None` for one that has no place.
+    pub(in super::super) fn place(self, value: f64) -> Option<f64> {
+        let place = match self {
+            Self::Linear => value,
+            Self::Log => value.log10(),
+            Self::Nines => -(1.0 - value).log10(),
+        };
+        place.is_finite().then_some(place)
+    }
+}
+
 /// A range with ticks, in the axis' own coordinates.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Axis {
@@ -79,12 +91,7 @@ impl Axis {
 
     /// Where on it a value is; `None` for one that has no place.
     pub(super) fn place(&self, value: f64) -> Option<f64> {
-        let place = match self.scale {
-            Scale::Linear => value,
-            Scale::Log => value.log10(),
-            Scale::Nines => -(1.0 - value).log10(),
-        };
-        place.is_finite().then(|| place.clamp(self.from, self.to))
+        self.scale.place(value).map(|place| place.clamp(self.from, self.to))
     }
 
     /// What is written at a tick.
