@@ -11,4 +11,4 @@ pub use self::hlog::hlog;
 pub use self::summary::summary;
 
 pub(crate) use self::grid::Grid;
-pub(crate) use self::summary::{about, entry, faults, label, shown};
+pub(crate) use self::summary::{about, blocks, entry, faults, label, shown};

@@ -96,13 +96,18 @@ fn figures(cells: &[Measured<'_>]) -> Grid {
     grid
 }
 
-/// Cells side by side, as many as there is room for.
-fn blocks<'a, 'b>(cells: &'a [Measured<'b>]) -> Vec<&'a [Measured<'b>]> {
+/// Cells side by side, as many as there is room for; those of one transport stay together where there is a choice.
+pub(crate) fn blocks<'a, 'b>(cells: &'a [Measured<'b>]) -> Vec<&'a [Measured<'b>]> {
     let (mut blocks, mut rest) = (Vec::new(), cells);
     while !rest.is_empty() {
         let fits =
             |count: &usize| figures(&rest[..*count]).text().lines().all(|line| line.chars().count() <= MAX_WIDTH);
-        let count = (2..=rest.len()).take_while(fits).last().unwrap_or(1);
+        let room = (2..=rest.len()).take_while(fits).last().unwrap_or(1);
+        let ends = |count: &usize| match (rest.get(count - 1), rest.get(*count)) {
+            (Some(last), Some(next)) => last.cell.transport != next.cell.transport,
+            _ => true,
+        };
+        let count = (1..=room).rfind(ends).unwrap_or(room);
         let (block, others) = rest.split_at(count);
         blocks.push(block);
         rest = others;
@@ -183,6 +188,18 @@ mod tests {
         let fits =
             |block: &&[Measured<'_>]| figures(block).text().lines().all(|line| line.chars().count() <= MAX_WIDTH);
         assert!(blocks(&cells).iter().all(fits));
+    }
+
+    #[test]
+    fn cells_of_one_transport_stand_together() {
+        let mut cells = samples::swept();
+        let cuts = |cells: &[Cell]| blocks(&Measured::all(cells)).iter().map(|block| block.len()).collect::<Vec<_>>();
+        assert_eq!(cuts(&cells), [4, 4]);
+        assert_eq!(cuts(&cells[..4]), [4]);
+        cells.iter_mut().for_each(|cell| cell.transport = None);
+        let cut = cuts(&cells);
+        assert!(cut[0] > 4 && cut.iter().sum::<usize>() == 8, "{cut:?}");
+        assert_eq!(cuts(&[]), [0; 0]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::chart::escaped;
 use crate::export::verdict::{name, of_cell, sentences};
-use crate::export::{about, entry, faults, label, shown};
+use crate::export::{about, blocks, entry, faults, label, shown};
 use crate::figures::{Measured, number};
 use crate::{Calibration, Cell, Distribution, Document, Entry, Figure, Spread, Table};
 
@@ -64,24 +64,28 @@ fn of_table(table: &Table) -> String {
     format!("<section class=\"table\"><h3>{title}</h3>{}{grid}{notes}</section>\n", source.unwrap_or_default())
 }
 
-/// All figures of all cells.
+/// All figures of all cells: tables one below the other where there are more cells than stand side by side.
 pub(super) fn figures(document: &Document) -> String {
     if document.cells.is_empty() {
         return String::new();
     }
-    let names = document.cells.iter().map(|cell| escaped(&cell.name));
-    let columns: Vec<_> = std::iter::once(String::new()).chain(names).collect();
     let cells = Measured::all(&document.cells);
-    let rows = shown(&cells).map(|figure| {
+    let section = |cells: &[Measured<'_>]| format!("<section class=\"table\">{}</section>\n", of_cells(cells));
+    format!("<h2>Figures</h2>\n{}", blocks(&cells).into_iter().map(section).collect::<String>())
+}
+
+fn of_cells(cells: &[Measured<'_>]) -> String {
+    let names = cells.iter().map(|cell| escaped(&cell.cell.name));
+    let columns: Vec<_> = std::iter::once(String::new()).chain(names).collect();
+    let rows = shown(cells).map(|figure| {
         let class = if figure.title.starts_with(' ') { " class=\"part\"" } else { "" };
         let name = format!("<span{class}>{}</span>", escaped(label(figure).trim_start()));
         let entry = |cell: &Measured<'_>| cell.spread(figure).as_ref().map_or_else(|| "–".into(), spread);
         std::iter::once(name).chain(cells.iter().map(entry)).collect::<Vec<_>>()
     });
-    let verdicts = document.cells.iter().map(of_cell);
+    let verdicts = cells.iter().map(|cell| of_cell(cell.cell));
     let last = std::iter::once("verdict".to_owned()).chain(verdicts).collect();
-    let grid = grid(&columns, rows.chain(std::iter::once(last)));
-    format!("<h2>Figures</h2>\n<section class=\"table\">{grid}</section>\n")
+    grid(&columns, rows.chain(std::iter::once(last)))
 }
 
 /// A median with its range, which stands back.
@@ -93,7 +97,7 @@ fn spread(spread: &Spread) -> String {
     }
 }
 
-/// A table of entries that are escaped; it scrolls where there is no room.
+/// A table of entries that are escaped; it scrolls where there is no room, and is shaded where it goes on.
 fn grid(columns: &[String], rows: impl Iterator<Item = Vec<String>>) -> String {
     let head: String = columns.iter().map(|column| format!("<th scope=\"col\">{column}</th>")).collect();
     let body: String = rows
