@@ -133,10 +133,11 @@ pub(crate) fn with_tables() -> Document {
     document
 }
 
-/// All kinds of runs, tables and plots in one.
+/// All kinds of runs and plots in one, without tables: those would be all that is drawn of it.
 pub(crate) fn full() -> Document {
     let mut document = with_tables().with_cells(compared().cells).with_cells(swept());
     document.scenario = "everything".into();
+    document.tables.clear();
     document.with_cells(vec![
         Cell::new("fanout", vec![Report::Fanout(fanout())]),
         Cell::new("idle websocket", vec![Report::Idle(idle(Transport::WebSocket, 4.0))]),

@@ -15,9 +15,16 @@ const MAX_CURVES: usize = OTHERS;
 const PER_NINE: u32 = 24;
 
 /// All charts, in the order in which they are shown. Those of fewer than two cells are left out where there would be nothing to
-/// compare.
+/// compare. A document that was made for its tables has the plots that it brings and no others: theirs are figures of the same
+/// cells, as the table's author counts them.
 pub(super) fn charts(document: &Document) -> Vec<Chart> {
-    let series = Series::of(document);
+    let mut charts = if document.tables.is_empty() { of_cells(&Series::of(document)) } else { Vec::new() };
+    charts.extend(document.plots.iter().map(of_plot));
+    charts.retain(Chart::says_something);
+    charts
+}
+
+fn of_cells(series: &Series<'_>) -> Vec<Chart> {
     let mut charts = vec![series.percentiles()];
     charts.extend(series.over_axes(
         "latency",
@@ -33,8 +40,6 @@ pub(super) fn charts(document: &Document) -> Vec<Chart> {
     charts.push(series.bars("cpu", "cpu-bars", "Server CPU per 1,000 deliveries", ""));
     charts.push(series.idle_memory());
     charts.push(series.bars("idle_cpu", "idle-cpu", "Server CPU of an idle client", "A second, of each client."));
-    charts.extend(document.plots.iter().map(of_plot));
-    charts.retain(Chart::says_something);
     charts
 }
 
@@ -357,6 +362,9 @@ mod tests {
         for name in ["latency-over-clients", "memory-over-clients", "idle-memory", "idle-cpu", "transit", "staleness"] {
             assert!(of_all.iter().any(|known| known == name), "{name}: {of_all:?}");
         }
+        // One that was made for its tables has its own alone.
+        let of_tables = Document { tables: samples::with_tables().tables, ..samples::full() };
+        assert_eq!(names(&of_tables), ["transit", "staleness"]);
     }
 
     #[test]

@@ -182,7 +182,15 @@ fn plots(plan: &TablePlan, cells: &[Cell]) -> Vec<Plot> {
     let mut latency = plot("cutoff-latency", "Mean latency over clients", "mean latency (ms)", &mean);
     let (half, _) = calculated(plan, Transport::Polling);
     latency.lines.push(model("half the polling interval", steps(plan).map(|clients| (float(clients as u64), half))));
-    vec![latency, plot("cutoff-cpu", "Server CPU over clients", "server CPU (% of a core)", &server_share)]
+    vec![
+        latency,
+        plot(
+            "cutoff-cpu",
+            "Share of a core that the server uses, over clients",
+            "server CPU (% of a core)",
+            &server_share,
+        ),
+    ]
 }
 
 #[cfg(test)]
