@@ -4,8 +4,9 @@ use crate::{
     At, Bytes, Calibration, Cell, ChatPlan, ChatReport, ChurnPlan, ChurnReport, ClientUse, ConnectPlan, ConnectReport,
     Counts, Distribution, Document, EchoPlan, EchoReport, Entry, Environment, FanoutPlan, FanoutReport, Faults,
     HoldPlan, HoldReport, IdleHold, IdlePlan, IdleReport, Interruption, KernelMemory, Lag, Latency, Line, LoadPlan,
-    LoadReport, Plot, Reconciled, Report, ResumePlan, ResumeReport, SCHEMA_VERSION, ServerUse, SocketMemory, Stretch,
-    Table, Talked, Target, Traffic, Transport, Verdict,
+    LoadReport, Plot, Reconciled, Report, ResumePlan, ResumeReport, SCHEMA_VERSION, ServerUse, ShootoutEnd,
+    ShootoutPlan, ShootoutReport, ShootoutStep, SocketMemory, Stretch, Table, Talked, Target, Traffic, Transport,
+    Verdict,
 };
 
 const CLIENT: ClientUse = ClientUse { cpu_seconds: 1.0, user_seconds: Some(0.25), share: 0.1 };
@@ -331,6 +332,26 @@ fn hold() -> HoldReport {
         client: CLIENT,
         faults: Faults::default(),
         interrupted: false,
+        verdict: Verdict::Fine,
+    }
+}
+
+/// Two steps, the second of which is over the limit.
+pub(crate) fn shootout() -> ShootoutReport {
+    let step = |clients: usize, milliseconds: u64| {
+        let mut rtt = Distribution::default();
+        rtt.record(milliseconds * 1_000_000);
+        ShootoutStep { clients, at_percentile: rtt.at(0.95), rtt, seconds: 1.0, deliveries: 0 }
+    };
+    ShootoutReport {
+        schema: SCHEMA_VERSION,
+        plan: ShootoutPlan::new(target("ws://127.0.0.1:1/")),
+        steps: vec![step(100, 10), step(200, 600)],
+        sustained: 100,
+        end: ShootoutEnd::Limit,
+        server: None,
+        client: CLIENT,
+        faults: Faults::default(),
         verdict: Verdict::Fine,
     }
 }

@@ -7,8 +7,8 @@ use crate::figures::{Measured, number};
 use crate::{Calibration, Cell, Distribution, Document, Entry, Figure, Spread, Table};
 
 /// Figures that are worth a tile where there is one cell only.
-const TILES: [&str; 9] =
-    ["rate", "p50", "p99", "max", "cpu", "per_cpu_second", "resident_per_client", "idle_cpu", "resident"];
+const TILES: [&str; 10] =
+    ["sustained", "rate", "p50", "p99", "max", "cpu", "per_cpu_second", "resident_per_client", "idle_cpu", "resident"];
 
 pub(super) fn title(document: &Document) -> String {
     format!("bowline bench {}", escaped(&document.scenario))
@@ -35,11 +35,14 @@ fn verdict(document: &Document) -> String {
 
 fn tiles(cell: &Cell) -> String {
     let cell = Measured::of(cell);
+    // Latencies of a shootout are of the step that was sustained.
+    let with = if cell.named("sustained").is_some() { ", with these" } else { "" };
     let figures = TILES.iter().filter_map(|name| {
         let figure = Figure::named(name)?;
-        let (title, unit) = (escaped(figure.title), escaped(figure.unit));
         let median = number(cell.spread(figure)?.median);
-        Some(format!("<div><dt>{title}</dt><dd>{median} <span class=\"unit\">{unit}</span></dd></div>"))
+        let with = if figure.title.starts_with("latency") { with } else { "" };
+        let (title, unit) = (escaped(figure.title), escaped(figure.unit));
+        Some(format!("<div><dt>{title}{with}</dt><dd>{median} <span class=\"unit\">{unit}</span></dd></div>"))
     });
     let figures: String = figures.take(6).collect();
     if figures.is_empty() { figures } else { format!("<dl class=\"tiles\">{figures}</dl>\n") }
@@ -186,6 +189,14 @@ fn utc(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Report, samples};
+
+    #[test]
+    fn a_shootout_says_first_how_many_clients_it_sustained() {
+        let tiles = tiles(&Cell::new("shootout", vec![Report::Shootout(samples::shootout())]));
+        let first = "<dl class=\"tiles\"><div><dt>clients sustained</dt><dd>100 ";
+        assert!(tiles.starts_with(first) && tiles.contains("latency p50, with these"), "{tiles}");
+    }
 
     #[test]
     fn dates() {

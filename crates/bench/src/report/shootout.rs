@@ -128,26 +128,11 @@ impl fmt::Display for ShootoutReport {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::samples;
 
     #[test]
     fn a_plot_has_a_point_for_each_step() {
-        let step = |clients: usize, ms: u64| {
-            let mut rtt = Distribution::default();
-            rtt.record(ms * 1_000_000);
-            ShootoutStep { clients, at_percentile: rtt.at(0.95), rtt, seconds: 1.0, deliveries: 0 }
-        };
-        let report = ShootoutReport {
-            schema: crate::SCHEMA_VERSION,
-            plan: ShootoutPlan::new("ws://127.0.0.1:1/".parse().unwrap()),
-            steps: vec![step(100, 10), step(200, 600)],
-            sustained: 100,
-            end: ShootoutEnd::Limit,
-            server: None,
-            client: ClientUse { cpu_seconds: 0.1, user_seconds: Some(0.05), share: 0.1 },
-            faults: Faults::default(),
-            verdict: Verdict::Fine,
-        };
+        let report = samples::shootout();
         assert_eq!(report.sustaining().map(|step| step.clients), Some(100));
         let figures = crate::Figures::of(&crate::Report::Shootout(report.clone()));
         assert_eq!(figures.get("clients"), Some(100.0));
