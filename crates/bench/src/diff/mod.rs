@@ -89,7 +89,7 @@ impl CellDiff {
                 (Some(before), Some(after)) => (change(before.median, after.median), judged(figure, before, after)),
                 _ => (String::new(), ""),
             };
-            grid.row([label(figure), shown(before), shown(after), change, word.into()]);
+            grid.row([label(figure, None), shown(before), shown(after), change, word.into()]);
         }
         grid
     }

@@ -2,7 +2,7 @@
 
 use super::Grid;
 use super::verdict::of_cell;
-use crate::figures::{Measured, number};
+use crate::figures::{Measured, counted, number};
 use crate::{Document, Entry, FIGURES, Figure, Table};
 
 /// Widest block of columns, in characters; the cells beyond stand below.
@@ -75,9 +75,10 @@ pub(crate) fn shown(cells: &[Measured<'_>]) -> impl Iterator<Item = &'static Fig
     })
 }
 
-/// The name of a row.
-pub(crate) fn label(figure: &Figure) -> String {
-    if figure.unit.is_empty() { figure.title.into() } else { format!("{} ({})", figure.title, figure.unit) }
+/// The name of a row, where it is known what cells counted.
+pub(crate) fn label(figure: &Figure, counted: Option<&str>) -> String {
+    let (title, unit) = figure.of(counted);
+    if unit.is_empty() { title } else { format!("{title} ({unit})") }
 }
 
 fn figures(cells: &[Measured<'_>]) -> Grid {
@@ -85,9 +86,10 @@ fn figures(cells: &[Measured<'_>]) -> Grid {
     if cells.len() > 1 {
         grid.row(std::iter::once(String::new()).chain(cells.iter().map(|cell| cell.cell.name.clone())));
     }
+    let what = counted(cells);
     for figure in shown(cells) {
         let entry = |cell: &Measured<'_>| cell.spread(figure).map_or_else(|| "–".into(), |spread| spread.to_string());
-        grid.row(std::iter::once(label(figure)).chain(cells.iter().map(entry)));
+        grid.row(std::iter::once(label(figure, what)).chain(cells.iter().map(entry)));
     }
     if cells.len() > 1 {
         let verdicts = cells.iter().map(|cell| of_cell(cell.cell));
@@ -145,11 +147,28 @@ mod tests {
         let text = summary(&samples::echo());
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[0], "echo to ws://127.0.0.1:9001/: 125 B × 64 connections × 1 in flight");
-        assert_eq!(lines[2], "rate (/s)                  123,457");
-        assert_eq!(lines[3], "per CPU second (/s)        250,000");
-        assert_eq!(lines[4], "server CPU per 1,000 (ms)        4");
+        assert_eq!(lines[2], "rate (/s)                           123,457");
+        assert_eq!(lines[3], "messages per CPU second             250,000");
+        assert_eq!(lines[4], "server CPU per 1,000 messages (ms)        4");
         assert_eq!(*lines.last().unwrap(), "verdict: fine");
         assert!(!text.contains("duplicate") && !text.contains('['), "{text}");
+    }
+
+    #[test]
+    fn what_the_cost_is_of_is_told_where_it_is_the_same() {
+        let labels = |document: &Document| {
+            let cells = Measured::all(&document.cells);
+            ["cpu", "per_cpu_second"].map(|name| label(Figure::named(name).unwrap(), counted(&cells)))
+        };
+        let deliveries = ["server CPU per 1,000 deliveries (ms)", "deliveries per CPU second"];
+        assert_eq!(labels(&samples::compared()), deliveries);
+        let mut document = samples::full();
+        assert_eq!(labels(&document), ["server CPU per 1,000 (ms)", "per CPU second (/s)"]);
+        document.cells.retain(|cell| cell.name.starts_with("idle"));
+        // One whose server's cost isn't known has no say.
+        document.cells.extend(samples::idle_cost().cells);
+        let opened = ["server CPU per 1,000 clients opened (ms)", "clients opened per CPU second"];
+        assert_eq!(labels(&document), opened);
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod measured;
 mod read;
 mod spread;
 
-pub(crate) use self::measured::Measured;
+pub(crate) use self::measured::{Measured, counted};
 pub use self::spread::Spread;
 
 use std::collections::BTreeMap;
@@ -112,6 +112,16 @@ impl Figure {
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         FIGURES.iter().find(|figure| figure.name == name)
+    }
+
+    /// What it is and its unit, for people, where it is known of `what`: the server's cost is of a thousand of these.
+    #[must_use]
+    pub(crate) fn of(&self, what: Option<&str>) -> (String, &'static str) {
+        match (self.name, what) {
+            ("cpu", Some(what)) => (format!("server CPU per 1,000 {what}"), self.unit),
+            ("per_cpu_second", Some(what)) => (format!("{what} per CPU second"), ""),
+            _ => (self.title.into(), self.unit),
+        }
     }
 
     /// Its name with its unit, as heads of columns have it.

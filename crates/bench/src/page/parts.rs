@@ -3,7 +3,7 @@
 use super::chart::escaped;
 use crate::export::verdict::{name, of_cell, sentences};
 use crate::export::{about, blocks, entry, faults, label, shown};
-use crate::figures::{Measured, number};
+use crate::figures::{Measured, counted, number};
 use crate::{Calibration, Cell, Distribution, Document, Entry, Figure, Spread, Table};
 
 /// Figures that are worth a tile where there is one cell only.
@@ -41,7 +41,8 @@ fn tiles(cell: &Cell) -> String {
         let figure = Figure::named(name)?;
         let median = number(cell.spread(figure)?.median);
         let with = if figure.title.starts_with("latency") { with } else { "" };
-        let (title, unit) = (escaped(figure.title), escaped(figure.unit));
+        let (title, unit) = figure.of(counted([&cell]));
+        let (title, unit) = (escaped(&title), escaped(unit));
         Some(format!("<div><dt>{title}{with}</dt><dd>{median} <span class=\"unit\">{unit}</span></dd></div>"))
     });
     let figures: String = figures.take(6).collect();
@@ -80,9 +81,10 @@ pub(super) fn figures(document: &Document) -> String {
 fn of_cells(cells: &[Measured<'_>]) -> String {
     let names = cells.iter().map(|cell| escaped(&cell.cell.name));
     let columns: Vec<_> = std::iter::once(String::new()).chain(names).collect();
+    let what = counted(cells);
     let rows = shown(cells).map(|figure| {
         let class = if figure.title.starts_with(' ') { " class=\"part\"" } else { "" };
-        let name = format!("<span{class}>{}</span>", escaped(label(figure).trim_start()));
+        let name = format!("<span{class}>{}</span>", escaped(label(figure, what).trim_start()));
         let entry = |cell: &Measured<'_>| cell.spread(figure).as_ref().map_or_else(|| "–".into(), spread);
         std::iter::once(name).chain(cells.iter().map(entry)).collect::<Vec<_>>()
     });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::chart::{Bar, Bars, Chart, Curve, Kind, Lines, Scale, Weight};
 use super::palette::{Colours, OTHERS, PARTS};
-use crate::figures::Measured;
+use crate::figures::{Measured, counted};
 use crate::process::float;
 use crate::report::Timed;
 use crate::{Cell, Distribution, Document, Figure, Plot, Report, Spread, Transport};
@@ -25,6 +25,7 @@ pub(super) fn charts(document: &Document) -> Vec<Chart> {
 }
 
 fn of_cells(series: &Series<'_>) -> Vec<Chart> {
+    let cost = series.cost();
     let mut charts = vec![series.percentiles()];
     charts.extend(series.over_axes(
         "latency",
@@ -33,11 +34,12 @@ fn of_cells(series: &Series<'_>) -> Vec<Chart> {
         &[("p99", Weight::Thick), ("p50", Weight::Thin)],
     ));
     charts.extend(series.over_axes("memory", "Memory", "resident (MiB)", &[("resident", Weight::Thick)]));
-    charts.extend(series.over_axes("cpu", "Server CPU", "CPU per 1,000 (ms)", &[("cpu", Weight::Thick)]));
+    charts.extend(series.over_axes("cpu", &cost, "CPU (ms)", &[("cpu", Weight::Thick)]));
+    charts.push(series.served_again());
     charts.push(series.latency_over_time());
     charts.push(series.memory_over_time());
     charts.push(series.bytes());
-    charts.push(series.bars("cpu", "cpu-bars", "Server CPU per 1,000 deliveries", ""));
+    charts.push(series.bars("cpu", "cpu-bars", &cost, ""));
     charts.push(series.idle_memory());
     charts.push(series.bars("idle_cpu", "idle-cpu", "Server CPU of an idle client", "A second, of each client."));
     charts
@@ -85,6 +87,12 @@ impl<'a> Series<'a> {
     /// What a figure of a cell comes to.
     fn spread(&self, cell: &Cell, figure: &str) -> Option<Spread> {
         self.measured.get(cell.name.as_str())?.named(figure)
+    }
+
+    /// What the server's cost is of, as a title.
+    fn cost(&self) -> String {
+        let what = counted(self.measured.values()).map(|what| format!(" {what}"));
+        format!("Server CPU per 1,000{}", what.unwrap_or_default())
     }
 
     /// Cells that stand for themselves; where an axis was swept and there are no others, the furthest on it of each series.
@@ -179,6 +187,24 @@ impl<'a> Series<'a> {
         let axis_name = axis.split(" (").next().unwrap_or(axis);
         let file = format!("{name}-over-{}", axis_name.replace(|char: char| !char.is_ascii_alphanumeric(), "-"));
         chart(&file, &format!("{title} over {axis_name}"), note, lines((scale, axis), (y_scale, y), curves))
+    }
+
+    /// Of clients whose carriers or server were killed: how many were served again by when.
+    fn served_again(&self) -> Chart {
+        let curves = self.single().into_iter().take(MAX_CURVES).filter_map(|cell| {
+            let mut times = Distribution::default();
+            for run in &cell.runs {
+                if let Report::Resume(report) = run {
+                    times.add(&report.recoveries);
+                }
+            }
+            let at = |percent: f64| (times.at(percent / 100.0) / 1e3, percent);
+            let points = (0..=100_u32).map(|percent| at(percent.into())).collect();
+            (!times.is_empty()).then(|| self.curve(cell, cell.name.clone(), Weight::Thick, points))
+        });
+        let (x, y) = ((Scale::Log, "time since the cut (s)"), (Scale::Linear, "clients (%)"));
+        let note = "From when something was killed until a client got a message that was due after it; of all times that it came to that.";
+        chart("served-again", "Clients served again", note, lines(x, y, curves.collect()))
     }
 
     fn latency_over_time(&self) -> Chart {
@@ -370,8 +396,12 @@ mod tests {
     #[test]
     fn clients_that_talk_have_theirs() {
         let names = names(&samples::flows());
-        assert_eq!(names, ["percentiles", "latency-over-time", "memory-over-time", "cpu-bars"]);
+        assert_eq!(names, ["percentiles", "served-again", "latency-over-time", "memory-over-time", "cpu-bars"]);
         let all = charts(&samples::flows());
+        let Kind::Lines(again) = &all[1].kind else { panic!("lines") };
+        let points = &again.curves[0].points;
+        assert!(points.len() == 101 && points.is_sorted_by(|one, other| one.0 <= other.0 && one.1 < other.1));
+        assert!((0.001..0.1).contains(&points[50].0), "{points:?}");
         let Kind::Lines(lines) = &all[0].kind else { panic!("lines") };
         let curves: Vec<_> = lines.curves.iter().map(|curve| curve.name.as_str()).collect();
         assert_eq!(curves, ["chat", "resume", "churn"]);

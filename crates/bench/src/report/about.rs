@@ -41,6 +41,17 @@ impl Report {
         }
     }
 
+    /// What was counted, of which the server's cost is told.
+    pub(crate) const fn counted(&self) -> &'static str {
+        match self {
+            Self::Echo(_) => "messages",
+            Self::Fanout(_) | Self::Load(_) | Self::Resume(_) | Self::Chat(_) => "deliveries",
+            Self::Idle(_) | Self::Hold(_) | Self::Churn(_) => "clients opened",
+            Self::Connect(_) => "handshakes",
+            Self::Shootout(_) => "answers",
+        }
+    }
+
     /// What was wrong with the run, or makes it doubtful; `None` where it is fine.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
@@ -105,6 +116,12 @@ fn churn(plan: &ChurnPlan) -> String {
 fn load(plan: &LoadPlan) -> String {
     let (clients, rate, size) = (plan.clients, plan.rate, plan.size);
     match plan.traffic {
+        _ if plan.stalled > 0 => {
+            format!(
+                "slow readers: {size} B × {clients} clients, {} of which stop reading, {rate} a second",
+                plan.stalled
+            )
+        }
         _ if plan.is_idle() => idle(clients),
         Traffic::Echo => format!("echo: {size} B × {clients} clients, {rate} a second"),
         Traffic::Rooms { rooms: 1, .. } => format!("fan-out: {size} B × {clients} clients, {rate} a second"),
