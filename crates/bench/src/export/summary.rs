@@ -155,6 +155,18 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_goes_and_changes_in_a_chat_is_told() {
+        let chat = Cell::new("chat", vec![crate::Report::Chat(samples::chat())]);
+        let text = summary(&samples::document("chat", vec![chat]));
+        for (figure, value) in
+            [("clients that came", "290"), ("clients that went", "290"), ("changes of transport", "40")]
+        {
+            let is_it = |line: &str| line.starts_with(figure) && line.ends_with(&format!(" {value}"));
+            assert!(text.lines().any(is_it), "{figure}: {text}");
+        }
+    }
+
+    #[test]
     fn what_the_cost_is_of_is_told_where_it_is_the_same() {
         let labels = |document: &Document| {
             let cells = Measured::all(&document.cells);

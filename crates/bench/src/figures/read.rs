@@ -141,6 +141,9 @@ impl Figures {
 
     fn chat(&mut self, report: &ChatReport) {
         self.talked(report.plan.talk.clients, &report.talked);
+        self.set("comings", float(report.comings));
+        self.set("goings", float(report.goings));
+        self.set("switches", float(report.switches));
         self.set_some("memory_drift", report.memory.map(|drift| (drift.after - drift.before) / 1024.0));
     }
 
