@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::{Report, Talked, Verdict};
-use crate::{Arrivals, ChurnPlan, EchoPlan, Kill, LoadPlan, ShootoutPlan, Talk, Traffic};
+use crate::{Arrivals, ChurnPlan, EchoPlan, Kill, LoadPlan, ShootoutPlan, Talk, Traffic, Transport};
 
 impl Report {
     /// What was run, in a line without the figures: `echo to ws://…: 125 B × 64 connections × 1 in flight`.
@@ -16,7 +16,11 @@ impl Report {
                 let pace = plan.rate.map_or(format!("{} in flight", plan.in_flight), |rate| format!("{rate} a second"));
                 format!("fan-out by {}: {} B × {} subscribers × {pace}", plan.target, plan.size, plan.subscribers)
             }
-            Self::Idle(report) => idle(report.plan.connections),
+            // A bare WebSocket's target is as it was given, or found: those of sessions are below the mount.
+            Self::Idle(report) => match report.plan.transport {
+                Transport::Raw => format!("idle at {}: {} clients", report.plan.target, report.plan.connections),
+                _ => idle(report.plan.connections),
+            },
             Self::Connect(report) => {
                 let closing = if report.plan.closing_handshake { "with" } else { "without" };
                 let (target, concurrency) = (&report.plan.target, report.plan.concurrency);
