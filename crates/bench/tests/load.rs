@@ -8,8 +8,8 @@ use bowline_bench::{Error, LoadPlan, LoadReport, Plan, Report, Traffic, Transpor
 use room::{honest, room};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 use support::{Frame, frame, read_head, tcp, websocket};
@@ -201,6 +201,34 @@ fn a_hundred_clients_open_at_a_time() {
     assert_eq!(opening.load(Ordering::Relaxed), 100);
 }
 
+/// A server that has one room, at this place, and sends each message to all others there.
+fn only_room(place: &'static str) -> SocketAddr {
+    let members: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
+    tcp(move |mut stream| {
+        let head = support::accept(&mut stream, "")?;
+        assert!(head.starts_with(&format!("GET {place} HTTP/1.1\r\n")), "{head}");
+        let own = stream.peer_addr()?;
+        members.lock().expect("no thread panics").push(stream.try_clone()?);
+        loop {
+            let sent = support::read_frame(&mut stream)?.echo();
+            let others = members.lock().expect("no thread panics");
+            for mut other in others.iter().filter(|other| other.peer_addr().is_ok_and(|peer| peer != own)) {
+                other.write_all(&sent)?;
+            }
+        }
+    })
+}
+
+#[test]
+fn a_websockets_address_is_the_room_of_bare_websockets_itself() {
+    let address = only_room("/room?key=1");
+    let mut plan = plan(address);
+    plan.target = format!("ws://{address}/room?key=1").parse().expect("a URL");
+    (plan.traffic, plan.clients) = (Traffic::Rooms { rooms: 1, per_client: 1 }, 3);
+    let report = measure(plan);
+    assert_eq!((counts(&report), report.reconciled.expected), ([0; 5], 750), "{report}");
+}
+
 /// Runs three subscribers of a broadcast server that knows no sessions, which does something else with one publication for one of them.
 fn spoilt_for_one(spoil: fn(&[u8]) -> Option<Vec<u8>>) -> LoadReport {
     let is_spoilt = Arc::new(AtomicBool::new(false));
@@ -217,6 +245,8 @@ fn spoilt_for_one(spoil: fn(&[u8]) -> Option<Vec<u8>>) -> LoadReport {
         })
     });
     let mut plan = plan(address);
+    // A mount, as far as anybody knows.
+    plan.target = format!("http://{address}/").parse().expect("a URL");
     (plan.traffic, plan.clients) = (Traffic::Rooms { rooms: 1, per_client: 1 }, 3);
     measure(plan)
 }

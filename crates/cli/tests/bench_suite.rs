@@ -69,6 +69,19 @@ async fn a_bare_websocket_is_anybodys() {
         let ran = bench(&[&["echo", flag, "--rate=50", &server.url()], &SHORT[..]].concat()).await;
         assert!(matches!(ran.code, Some(0 | 3)), "{}{}", ran.stdout, ran.stderr);
     }
+    // By ws:// one room, and a mount beside sessions.
+    let room = Server::start("broadcast", &[]).await;
+    let url = room.url();
+    for scenario in ["fanout", "slow"] {
+        let ran = bench(&[&[scenario, "--raw", "--rate=50", &url], &SHORT[..]].concat()).await;
+        assert!(matches!(ran.code, Some(0 | 3)) && ran.stdout.contains(&url), "{}{}", ran.stdout, ran.stderr);
+    }
+    let mount = Server::start("serve", &[]).await;
+    let ran = bench(
+        &[&["fanout", "--transport=raw,comet", "--rate=50", &format!("ws://{}/", mount.address)], &SHORT[..]].concat(),
+    )
+    .await;
+    assert!(matches!(ran.code, Some(0 | 3)), "{}{}", ran.stdout, ran.stderr);
     // It has no sessions.
     let ran = bench(&[&["echo", "--transport=websocket", &server.url()], &SHORT[..]].concat()).await;
     assert_eq!(ran.code, Some(1), "{}{}", ran.stdout, ran.stderr);

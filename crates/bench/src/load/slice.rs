@@ -82,12 +82,12 @@ impl Slice {
         chosen.into_iter().collect()
     }
 
-    /// The name of a room.
-    pub(super) fn name(&self, room: usize) -> String {
-        format!("{}-{room}", self.run)
+    /// The name of a room where bare WebSockets have it in their address; `None` where that is the room's already.
+    pub(super) fn place(&self, room: usize) -> Option<String> {
+        (!self.plan.is_at_room()).then(|| format!("{}-{room}", self.run))
     }
 
-    /// Writes the same.
+    /// Writes the name of a room.
     pub(super) fn write_name<'a>(&self, room: u32, name: &'a mut String) -> &'a str {
         name.clear();
         // To a string it can't fail.

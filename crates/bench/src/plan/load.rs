@@ -52,8 +52,8 @@ pub enum Headers {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LoadPlan {
-    /// The server: `http://` or `ws://`. The address is that of the mount (`{mount}/session`, `{mount}/rooms/{room}`) but for an echo over
-    /// [`Transport::Raw`], which takes it as it is.
+    /// The server: `http://` or `ws://`. The address is that of the mount (`{mount}/session`, `{mount}/rooms/{room}`), but over
+    /// [`Transport::Raw`] an echo takes it as it is, and `ws://` is the one room itself, of any server that sends each message to all there.
     pub target: Target,
     /// What carries the clients.
     pub transport: Transport,
@@ -133,6 +133,12 @@ impl LoadPlan {
         self.rate == 0.0
     }
 
+    /// Whether the address is the room, rather than that of a mount that has rooms.
+    pub(crate) fn is_at_room(&self) -> bool {
+        let is_bare = self.transport == Transport::Raw && self.traffic != Traffic::Echo;
+        is_bare && self.target.protocol() == Protocol::WebSocket
+    }
+
     pub(crate) fn check(&self) -> Result<(), Error> {
         let plan = |problem: &str| Err(Error::Plan { problem: problem.into() });
         bounds("number of clients", self.clients, 1, MAX_CONNECTIONS)?;
@@ -145,6 +151,11 @@ impl LoadPlan {
             bounds("number of rooms of a client", per_client, 1, MAX_ROOMS_PER_CLIENT.min(rooms))?;
             if self.transport == Transport::Raw && per_client > 1 {
                 return plan("a bare WebSocket is in one room: use a session for more");
+            }
+            if self.is_at_room() && rooms > 1 {
+                return plan(
+                    "the address of bare WebSockets by ws:// is one room itself: for more give the mount, http://",
+                );
             }
         }
         if !(0.0..=MAX_RATE).contains(&self.rate) {
@@ -200,6 +211,10 @@ mod tests {
         for (traffic, fits) in [(rooms(MAX_ROOMS + 1, 1), false), (rooms(1, 2), false), (rooms(1, 1), true)] {
             assert_eq!(LoadPlan::new(target.clone(), Transport::Polling, traffic).check().is_ok(), fits, "{traffic:?}");
         }
-        assert!(LoadPlan::new(target, Transport::Raw, rooms(2, 2)).check().is_err());
+        assert!(LoadPlan::new(target.clone(), Transport::Raw, rooms(2, 2)).check().is_err());
+        assert!(LoadPlan::new(target, Transport::Raw, rooms(2, 1)).check().is_ok());
+        let room: Target = "ws://127.0.0.1:1/room".parse().unwrap();
+        assert!(LoadPlan::new(room.clone(), Transport::Raw, rooms(1, 1)).check().is_ok());
+        assert!(LoadPlan::new(room, Transport::Raw, rooms(2, 1)).check().is_err());
     }
 }

@@ -46,6 +46,7 @@ impl Knock {
             Plan::Idle(_) => Opening::Session,
             Plan::Load(plan) => match (plan.transport, plan.traffic) {
                 (Transport::Raw, Traffic::Echo) => Opening::WebSocket(None),
+                _ if plan.is_at_room() => Opening::WebSocket(None),
                 (Transport::Raw, _) => Opening::Http,
                 _ => return Some(Self::at_mount(&target)),
             },
@@ -155,9 +156,14 @@ mod tests {
     fn each_knocks_as_its_clients_will() {
         let mut session = EchoPlan::new("ws://127.0.0.1:1/session".parse().unwrap());
         session.session = true;
+        let mut room = rooms(Transport::Raw);
+        if let Plan::Load(plan) = &mut room {
+            plan.target = "ws://127.0.0.1:1/room".parse().unwrap();
+        }
         for (plan, url, opening) in [
             (rooms(Transport::Comet), "http://127.0.0.1:1/a/session", Opening::Session),
             (rooms(Transport::Raw), "http://127.0.0.1:1/a", Opening::Http),
+            (room, "ws://127.0.0.1:1/room", Opening::WebSocket(None)),
             (Plan::Echo(session), "ws://127.0.0.1:1/session", Opening::Session),
             (connect("ws://127.0.0.1:1/b"), "ws://127.0.0.1:1/b", Opening::WebSocket(None)),
             (connect("tcp://127.0.0.1:1"), "tcp://127.0.0.1:1", Opening::Bytes),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::TablePlan;
 use crate::proxy::Faults;
 use crate::{
-    At, Cell, Entry, Event, Line, LoadPlan, LoadReport, Plan, Ran, Report, ServerSource, Suite, SuiteCell, Table,
-    Traffic, Transport, Verdict,
+    At, Cell, Entry, Event, Line, LoadPlan, LoadReport, Plan, Protocol, Ran, Report, ServerSource, Suite, SuiteCell,
+    Table, Traffic, Transport, Verdict,
 };
 
 /// One room that all clients are in.
@@ -21,7 +21,10 @@ impl TablePlan {
 
     /// A workload on the plan's server.
     pub(super) fn load(&self, transport: Transport, traffic: Traffic, clients: usize) -> LoadPlan {
-        let mut load = LoadPlan::new(self.target.clone(), transport, traffic);
+        // Of a mount, which bare WebSockets know by its `http://`.
+        let mount = self.target.below(Protocol::Http, "");
+        let target = if transport == Transport::Raw { mount } else { self.target.clone() };
+        let mut load = LoadPlan::new(target, transport, traffic);
         (load.clients, load.server_pid, load.seed) = (clients, self.server_pid, self.seed);
         load
     }

@@ -59,8 +59,8 @@ where
     })
 }
 
-/// Answers an opening handshake.
-pub(crate) fn accept(stream: &mut TcpStream, extensions: &str) -> io::Result<()> {
+/// Answers an opening handshake, and gives the request.
+pub(crate) fn accept(stream: &mut TcpStream, extensions: &str) -> io::Result<String> {
     let head = read_head(stream)?;
     let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap_or_default();
     let hash = Sha1::new().chain_update(key).chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
@@ -69,7 +69,8 @@ pub(crate) fn accept(stream: &mut TcpStream, extensions: &str) -> io::Result<()>
         stream,
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {accept}\r\n{extensions}\r\n"
-    )
+    )?;
+    Ok(head)
 }
 
 /// Serves any protocol on a free port. How a connection ends is the load generator's to judge.

@@ -22,7 +22,7 @@ pub(super) struct LoadArgs {
     #[arg(long, value_enum, value_name = "TRANSPORT", value_delimiter = ',', help_heading = TRANSPORT)]
     transport: Vec<TransportArg>,
 
-    /// The same as --transport raw: bare WebSockets
+    /// The same as --transport raw: bare WebSockets. A ws:// URL is then their own, of an echo or one room; http:// is a mount
     #[arg(long, conflicts_with = "transport", help_heading = TRANSPORT)]
     raw: bool,
 
@@ -190,11 +190,12 @@ fn clients_axis(clients: usize) -> f64 {
     clients as f64
 }
 
-/// An echo of bare WebSockets is at an address of its own: the one given, or where sessions are measured as well, or the server is
-/// one's own, `{mount}/echo`.
+/// Bare WebSockets have an address of their own: the one given, or where sessions are measured as well, or the server is one's own,
+/// `{mount}/echo`, or in rooms that of a mount, which by `ws://` would be a room.
 fn address(mount: &Target, is_itself: bool, plan: &LoadPlan) -> Target {
     match (plan.traffic, plan.transport) {
         (Traffic::Echo, Transport::Raw) if !is_itself => mount.below(Protocol::WebSocket, "echo"),
+        (_, Transport::Raw) if !is_itself => mount.below(Protocol::Http, ""),
         _ => mount.clone(),
     }
 }

@@ -93,14 +93,14 @@ enum Scenario {
     Echo(EchoArgs),
     /// One message to many: what does a delivery cost?
     ///
-    /// 1,000 clients in one room, 10 publications a second of 128 bytes, unless flags of the closed loop are given: that takes a
-    /// URL as the room's, of any server.
+    /// 1,000 clients in one room, 10 publications a second of 128 bytes, unless flags of the closed loop are given. With those, and with
+    /// --raw, a `ws://` URL is the room's, of any server that sends each message to all there.
     Fanout(FanoutArgs),
     /// Many rooms: 100, 10 of which each of 1,000 clients is in, and 100 publications a second of 50 bytes
     Rooms(RoomsArgs),
     /// Clients that stop reading: what do the others notice?
     ///
-    /// 200 clients in one room, and 100 publications a second of 1,024 bytes.
+    /// 200 clients in one room, and 100 publications a second of 1,024 bytes. With --raw a `ws://` URL is the room's.
     Slow(SlowArgs),
     /// Connections that do nothing: what memory and CPU time does one take?
     ///

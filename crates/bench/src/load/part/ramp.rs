@@ -21,7 +21,9 @@ const KNOCKING_READY: u64 = 1_000_000_000;
 impl Part<'_> {
     /// Opens what publications go up by. Where there are no sessions, a bare WebSocket in each room has to do.
     pub(super) fn open_publisher(&mut self) -> Result<(), Error> {
-        if self.slice.publishes {
+        if self.slice.publishes && self.plan().is_at_room() {
+            self.open_lanes()?;
+        } else if self.slice.publishes {
             let mut plan = self.plan().clone();
             plan.transport = Transport::WebSocket;
             let wires = Wires::new(&plan);
@@ -42,14 +44,15 @@ impl Part<'_> {
         };
         publisher.change_lanes(self.crowd.len());
         let wires = Wires::new(&slice.plan);
-        self.open(rooms, slice.ramp(), &|room, now| wires.open(0, Some(&slice.name(room)), now))
+        self.open(rooms, slice.ramp(), &|room, now| wires.open(0, slice.place(room).as_deref(), now))
     }
 
     pub(super) fn open_clients(&mut self) -> Result<(), Error> {
         let slice = self.slice;
         let wires = Wires::new(&slice.plan);
         self.open(slice.clients, slice.ramp(), &|client, now| {
-            let room = slice.sources(client).first().filter(|_| slice.is_bare()).map(|&room| slice.name(room as usize));
+            let room = slice.sources(client).first().filter(|_| slice.is_bare()).copied();
+            let room = room.and_then(|room| slice.place(room as usize));
             wires.open(slice.first + client, room.as_deref(), now)
         })
     }
