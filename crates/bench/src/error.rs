@@ -69,6 +69,8 @@ pub enum Error {
     },
     /// The server answered the opening handshake with another status than 101.
     Refused {
+        /// The path that was asked for.
+        path: String,
         /// The HTTP status.
         status: u16,
         /// The first line of the answer's body, at most 200 bytes; often it says why.
@@ -168,11 +170,9 @@ impl fmt::Display for Error {
                 if said.is_empty() { Ok(()) } else { write!(f, "; it said: {said}") }
             }
             Self::Cell { name, source } => write!(f, "{name}: {source}"),
-            Self::Refused { status, body } if body.is_empty() => {
-                write!(f, "the server refused the WebSocket with status {status}")
-            }
-            Self::Refused { status, body } => {
-                write!(f, "the server refused with status {status}: {body}")
+            Self::Refused { path, status, body } => {
+                write!(f, "the server refused a request for {path} with status {status}")?;
+                if body.is_empty() { Ok(()) } else { write!(f, ": {body}") }
             }
             Self::NotWebSocket { problem } => write!(f, "the server does not speak WebSocket: {problem}"),
             Self::NotSession { problem } => write!(f, "the server has no sessions at this address: {problem}"),

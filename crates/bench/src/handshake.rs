@@ -21,6 +21,8 @@ pub(crate) const SUBPROTOCOL: &str = "bowline.v1";
 #[derive(Debug)]
 pub(crate) struct Handshake {
     pub(crate) request: Vec<u8>,
+    /// What is asked for, as its refusal tells.
+    path: String,
     accept: String,
     deflate: bool,
     /// Whether what follows is a resumable session.
@@ -59,7 +61,7 @@ impl Handshake {
         );
         let accept = STANDARD.encode(Sha1::new().chain_update(key.as_bytes()).chain_update(GUID).finalize());
         let raw = target.protocol() == crate::Protocol::Raw;
-        Self { request: request.into_bytes(), accept, deflate: false, session, raw }
+        Self { request: request.into_bytes(), path: path.to_owned(), accept, deflate: false, session, raw }
     }
 
     /// Reads an answer: its length once it is whole and says yes.
@@ -76,7 +78,10 @@ impl Handshake {
         match response.code {
             _ if self.raw => return Ok(Some(len)),
             Some(101) => {}
-            status => return Err(Error::Refused { status: status.unwrap_or_default(), body: reason(&bytes[len..]) }),
+            status => {
+                let (path, body) = (self.path.clone(), reason(&bytes[len..]));
+                return Err(Error::Refused { path, status: status.unwrap_or_default(), body });
+            }
         }
         let has = |name: &str, wanted: &str| tokens(response.headers, name).any(|t| t.eq_ignore_ascii_case(wanted));
         if !has("upgrade", "websocket") || !has("connection", "upgrade") {
@@ -86,7 +91,8 @@ impl Handshake {
             return Err(wrong("its Sec-WebSocket-Accept does not belong to the key"));
         }
         if self.session && tokens(response.headers, "sec-websocket-protocol").next() != Some(SUBPROTOCOL) {
-            return Err(wrong(&format!("it has no sessions at this address: it did not choose {SUBPROTOCOL}")));
+            let problem = format!("it speaks WebSocket, but not {SUBPROTOCOL}: measure it with --raw");
+            return Err(Error::NotSession { problem });
         }
         let agreed = tokens(response.headers, "sec-websocket-extensions").next();
         match (self.deflate, agreed.map(|value| value.starts_with("permessage-deflate"))) {
@@ -147,7 +153,7 @@ mod tests {
     fn refusals_are_told_with_status_and_reason() {
         let error = handshake(None).answer(b"HTTP/1.1 403 Forbidden\r\n\r\nno such origin\nmore").unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("403") && text.ends_with("no such origin"), "{text}");
+        assert!(text.contains("/chat with status 403") && text.ends_with("no such origin"), "{text}");
     }
 
     #[test]
@@ -175,6 +181,11 @@ mod tests {
             let asked = String::from_utf8_lossy(&handshake.request).contains("Sec-WebSocket-Protocol: bowline.v1\r\n");
             let answer = handshake.answer(format!("{head}{chosen}\r\n").as_bytes());
             assert_eq!((asked, answer.is_ok()), (session, expected), "{session} {chosen:?}: {answer:?}");
+            let why = answer.err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(
+                expected || why.ends_with("it speaks WebSocket, but not bowline.v1: measure it with --raw"),
+                "{why}"
+            );
         }
     }
 

@@ -153,8 +153,11 @@ fn servers_that_are_none_are_errors() {
     let refusing = |head: &'static str| tcp(move |mut stream| refuse(&mut stream, head));
     for (address, part) in [
         (unused, "no server listens there"),
-        (refusing("HTTP/1.1 403 Forbidden\r\n\r\nno such origin"), "refused with status 403: no such origin"),
-        (refusing("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"), "refused the WebSocket with status 200"),
+        (
+            refusing("HTTP/1.1 403 Forbidden\r\n\r\nno such origin"),
+            "refused a request for / with status 403: no such origin",
+        ),
+        (refusing("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"), "refused a request for / with status 200"),
         (refusing("SSH-2.0-OpenSSH_9\r\n"), "does not speak WebSocket"),
         (refusing(""), "hung up"),
     ] {

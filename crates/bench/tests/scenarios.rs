@@ -86,7 +86,9 @@ fn a_refusal_is_told_with_its_status() {
         stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 13\r\n\r\nwrong origin\n")
     });
     match echo_error(&format!("ws://{address}/")) {
-        Error::Refused { status, body } => assert_eq!((status, body.as_str()), (403, "wrong origin")),
+        Error::Refused { path, status, body } => {
+            assert_eq!((path.as_str(), status, body.as_str()), ("/", 403, "wrong origin"));
+        }
         other => panic!("{other}"),
     }
 }

@@ -162,11 +162,11 @@ impl Sessions {
             let was_open = connection.is_open;
             if self.transport == Transport::Comet {
                 // Heartbeats, once it is open.
-                connection.is_open = was_open || is_streaming(&connection.answer)?;
+                connection.is_open = was_open || is_streaming(self.target.path(), &connection.answer)?;
                 if connection.is_open {
                     connection.answer = Vec::new();
                 }
-            } else if let Some(len) = response_len(&connection.answer)? {
+            } else if let Some(len) = response_len(self.target.path(), &connection.answer)? {
                 if !was_open {
                     let secret = secret(&connection.answer).ok_or_else(|| wrong("its answer opens no session"))?;
                     let path = format!("{}?wait=25", self.target.path());
@@ -196,7 +196,7 @@ fn wrong(problem: &str) -> Error {
 }
 
 /// The length of the response's head, its status, and how long its body is.
-fn head(bytes: &[u8]) -> Result<Option<(usize, Body)>, Error> {
+fn head(path: &str, bytes: &[u8]) -> Result<Option<(usize, Body)>, Error> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     let len = match response.parse(bytes) {
@@ -214,7 +214,7 @@ fn head(bytes: &[u8]) -> Result<Option<(usize, Body)>, Error> {
         (200, Some(length)) => Ok(Some((len, Body::Length(length)))),
         (200, None) => Ok(Some((len, Body::Chunked))),
         (204, _) => Ok(Some((len, Body::Length(0)))),
-        _ => Err(Error::Refused { status, body: reason(&bytes[len..]) }),
+        _ => Err(Error::Refused { path: path.to_owned(), status, body: reason(&bytes[len..]) }),
     }
 }
 
@@ -224,13 +224,13 @@ enum Body {
 }
 
 /// Whether the response has begun with the event that opens a session.
-fn is_streaming(bytes: &[u8]) -> Result<bool, Error> {
-    Ok(head(bytes)?.is_some() && secret(bytes).is_some())
+fn is_streaming(path: &str, bytes: &[u8]) -> Result<bool, Error> {
+    Ok(head(path, bytes)?.is_some() && secret(bytes).is_some())
 }
 
 /// The length of the response, once it is whole.
-fn response_len(bytes: &[u8]) -> Result<Option<usize>, Error> {
-    let Some((mut at, body)) = head(bytes)? else { return Ok(None) };
+fn response_len(path: &str, bytes: &[u8]) -> Result<Option<usize>, Error> {
+    let Some((mut at, body)) = head(path, bytes)? else { return Ok(None) };
     match body {
         Body::Length(length) => Ok(at.checked_add(length).filter(|end| *end <= bytes.len())),
         Body::Chunked => loop {
@@ -272,22 +272,27 @@ mod tests {
         let long = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{OPEN}", OPEN.len());
         for answer in [&*chunked, &*long, "HTTP/1.1 204 No Content\r\n\r\n"] {
             for end in 0..answer.len() {
-                assert_eq!(response_len(&answer.as_bytes()[..end]).unwrap(), None, "{end} bytes of {answer}");
+                assert_eq!(
+                    response_len("/session", &answer.as_bytes()[..end]).unwrap(),
+                    None,
+                    "{end} bytes of {answer}"
+                );
             }
             let more = format!("{answer}HTTP/1.1");
-            assert_eq!(response_len(more.as_bytes()).unwrap(), Some(answer.len()));
+            assert_eq!(response_len("/session", more.as_bytes()).unwrap(), Some(answer.len()));
         }
         assert_eq!(secret(long.as_bytes()).as_deref(), Some("a.b"));
         assert!(
-            is_streaming(chunked.as_bytes()).unwrap() && !is_streaming(b"HTTP/1.1 200 OK\r\n\r\n: bowline\n").unwrap()
+            is_streaming("/session", chunked.as_bytes()).unwrap()
+                && !is_streaming("/session", b"HTTP/1.1 200 OK\r\n\r\n: bowline\n").unwrap()
         );
     }
 
     #[test]
     fn refusals_and_other_protocols_say_so() {
-        let error = response_len(b"HTTP/1.1 404 Not Found\r\n\r\nnothing here\n").unwrap_err().to_string();
-        assert!(error.contains("404") && error.contains("nothing here"), "{error}");
-        assert!(response_len(b"SSH-2.0-OpenSSH_9\r\n").unwrap_err().to_string().contains("not HTTP"));
-        assert!(response_len(b"HTTP/1.1 200 OK\r\n\r\nxyz\r\n").is_err());
+        let error = response_len("/session", b"HTTP/1.1 404 Not Found\r\n\r\nnothing here\n").unwrap_err().to_string();
+        assert!(error.contains("/session with status 404") && error.contains("nothing here"), "{error}");
+        assert!(response_len("/session", b"SSH-2.0-OpenSSH_9\r\n").unwrap_err().to_string().contains("not HTTP"));
+        assert!(response_len("/session", b"HTTP/1.1 200 OK\r\n\r\nxyz\r\n").is_err());
     }
 }

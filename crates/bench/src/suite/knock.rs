@@ -86,10 +86,11 @@ impl Knock {
         let answer = heard(sessions.open("")?)?;
         sessions.end(&answer)?;
         if answer.status == 401 {
-            return Err(Error::Refused { status: 401, body: reason(&answer.body) });
+            let (path, body) = (self.target.path().to_owned(), reason(&answer.body));
+            return Err(Error::Refused { path, status: 401, body });
         }
         // A status that isn't of the address is the workload's to meet: others may pass where a poll does not, or later.
-        if has_secret(&answer) || !matches!(answer.status, 0 | 200 | 400 | 404 | 421) {
+        if has_secret(&answer) || !matches!(answer.status, 0 | 200 | 400 | 404 | 421 | 426) {
             return Ok(());
         }
         let problem = match answer.status {
@@ -189,6 +190,7 @@ mod tests {
     fn whoever_is_no_server_of_the_kind_is_told() {
         const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\nnot here\n";
         const WHO: &[u8] = b"HTTP/1.1 401 Who\r\nConnection: close\r\n\r\nwho?\n";
+        const UPGRADE: &[u8] = b"HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\n\r\nno WebSocket\n";
         const PAGE: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>";
         const FULL: &[u8] = b"HTTP/1.1 503 Full\r\nConnection: close\r\n\r\nlater\n";
         const TLS: &[u8] = b"\x15\x03\x01\x00\x02\x02\x46";
@@ -196,14 +198,15 @@ mod tests {
         let [comet, raw, bare] = [rooms(Transport::Comet), rooms(Transport::Raw), connect("ws://127.0.0.1:1/")];
         for (plan, answer, why) in [
             (&comet, NOT_FOUND, "no sessions at this address: status 404, not here"),
-            (&comet, WHO, "refused with status 401: who?"),
+            (&comet, WHO, "refused a request for /a/session with status 401: who?"),
             (&raw, NOT_FOUND, ""),
-            (&bare, NOT_FOUND, "refused with status 404: not here"),
+            (&bare, NOT_FOUND, "refused a request for / with status 404: not here"),
+            (&comet, UPGRADE, "no sessions at this address: status 426, no WebSocket, at http://"),
             (&comet, PAGE, "no sessions at this address: status 200, <html>"),
-            (&bare, PAGE, "refused with status 200"),
+            (&bare, PAGE, "with status 200"),
             // That may pass.
             (&comet, FULL, ""),
-            (&bare, FULL, "refused with status 503: later"),
+            (&bare, FULL, "with status 503: later"),
             (&comet, TLS, "it speaks TLS"),
             (&raw, TLS, "it speaks TLS"),
             (&bare, TLS, "it speaks TLS"),

@@ -81,8 +81,9 @@ impl Http {
     /// The answer to a request for messages is whole.
     fn answered(&mut self, now: Instant) -> Result<(), String> {
         if let Some(refusal) = self.ears.refusal.take() {
-            self.ears.not_before = Some(now + refusal.wait()?);
-            self.ears.put_off = Some(refusal.describe());
+            let opening = Some(&*self.address.path).filter(|_| !self.ears.reader.is_open());
+            self.ears.not_before = Some(now + refusal.wait(opening)?);
+            self.ears.put_off = Some(refusal.describe(opening));
         } else if !self.ears.reader.is_open() {
             return Err("the server's answer opens no session".into());
         } else if !self.ears.stream.is_whole() {

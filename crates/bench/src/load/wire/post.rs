@@ -132,8 +132,8 @@ impl Post {
             return Ok(());
         }
         if let Some(refusal) = self.answer.refusal.take() {
-            self.pause = Some(now + refusal.wait()?);
-            self.put_off = Some(refusal.describe());
+            self.pause = Some(now + refusal.wait(None)?);
+            self.put_off = Some(refusal.describe(None));
             return Ok(());
         }
         self.put_off = None;

@@ -28,19 +28,22 @@ impl Refusal {
         self.body.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 
-    /// How long to wait before the same is asked again; or why that is of no use.
-    pub(super) fn wait(&self) -> Result<Duration, String> {
+    /// How long to wait before the same is asked again; or why that is of no use. `opening` is the path where it is a session that is
+    /// asked for.
+    pub(super) fn wait(&self, opening: Option<&str>) -> Result<Duration, String> {
         match (self.status, self.retry_after) {
             (429 | 503, Some(wait)) => Ok(wait),
-            _ => Err(self.describe()),
+            _ => Err(self.describe(opening)),
         }
     }
+
     /// It in words, with those of the server.
-    pub(super) fn describe(&self) -> String {
-        let meaning = match self.status {
-            404 => " (there is no such session)",
-            409 => " (it misses a record before those of a POST)",
-            _ => "",
+    pub(super) fn describe(&self, opening: Option<&str>) -> String {
+        let meaning = match (self.status, opening) {
+            (404, Some(path)) => format!(" (there are no sessions at {path})"),
+            (404, None) => " (there is no such session)".to_owned(),
+            (409, None) => " (it misses a record before those of a POST)".to_owned(),
+            _ => String::new(),
         };
         format!("the server refused a request with {}{meaning}: {}", self.status, reason(&self.body))
     }

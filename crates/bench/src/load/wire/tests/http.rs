@@ -156,7 +156,7 @@ fn what_is_wrong_is_told() {
     let stream = |event: &str| sized(&format!("event: open\ndata: {OPEN}\n\n{event}"));
     let longest = max_event(LEAST_LONGEST + OVERHEAD);
     for (answer, part) in [
-        (refusal("404 Not Found"), "404 (there is no such session): sorry"),
+        (refusal("404 Not Found"), "404 (there are no sessions at /chat/session): sorry"),
         (refusal("500 Oops"), "500: sorry"),
         (refusal("503 Full"), "503: sorry"),
         ("SSH-2.0-OpenSSH_9\r\n".into(), "not HTTP"),
