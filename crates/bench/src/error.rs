@@ -105,6 +105,15 @@ pub enum Error {
         /// For how long.
         after: Duration,
     },
+    /// Some connections opened, and then no more did for too long.
+    StoodStill {
+        /// How many were open.
+        open: usize,
+        /// How many were to be.
+        of: usize,
+        /// For how long.
+        after: Duration,
+    },
     /// The server was busy for too long: clients were to come back later, and were told so again.
     PutOff {
         /// What was waited for.
@@ -182,6 +191,7 @@ impl fmt::Display for Error {
             Self::Timeout { waiting_for, after } => {
                 write!(f, "waited {:.1} s for {waiting_for}, and nothing came", after.as_secs_f64())
             }
+            Self::StoodStill { open, of, after } => stood_still(f, *open, *of, *after),
             Self::PutOff { waiting_for, after, refusal } => {
                 write!(f, "waited {:.1} s for {waiting_for}, but {refusal}", after.as_secs_f64())
             }
@@ -201,6 +211,11 @@ impl fmt::Display for Error {
             Self::Io { doing, .. } => write!(f, "failed to {doing}"),
         }
     }
+}
+
+fn stood_still(f: &mut fmt::Formatter<'_>, open: usize, of: usize, after: Duration) -> fmt::Result {
+    write!(f, "{open} of {of} connections opened, and none for {:.1} s: ", after.as_secs_f64())?;
+    f.write_str("the server may have no descriptors left for more (its ulimit -n), or another limit")
 }
 
 fn why_no_figures(source: &io::Error) -> &'static str {
@@ -230,6 +245,7 @@ impl std::error::Error for Error {
             | Self::Worker { .. }
             | Self::NoDeflate
             | Self::Timeout { .. }
+            | Self::StoodStill { .. }
             | Self::PutOff { .. }
             | Self::NoPorts { .. }
             | Self::Descriptors { .. } => None,
@@ -238,6 +254,14 @@ impl std::error::Error for Error {
 }
 
 impl Error {
+    /// Connections that don't open: whether any did tells a silent server from one at its limit.
+    pub(crate) fn opening(open: usize, of: usize, after: Duration) -> Self {
+        match open {
+            0 => Self::Timeout { waiting_for: "connections to open", after },
+            _ => Self::StoodStill { open, of, after },
+        }
+    }
+
     /// For `map_err`: a failed system call and what it was for.
     pub(crate) fn io(doing: &'static str) -> impl Fn(io::Error) -> Self {
         move |source| Self::Io { doing, source }

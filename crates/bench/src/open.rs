@@ -62,7 +62,7 @@ impl<'a> Opener<'a> {
             }
             let wait = self.timeout.saturating_sub(last_progress.elapsed());
             if wait.is_zero() {
-                return Err(Error::Timeout { waiting_for: "connections to open", after: self.timeout });
+                return Err(Error::opening(finished, count, self.timeout));
             }
             poll(self.poll, &mut events, wait)?;
             for event in &events {

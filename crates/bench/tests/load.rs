@@ -204,6 +204,22 @@ fn a_hundred_clients_open_at_a_time() {
     assert_eq!(opening.load(Ordering::Relaxed), 100);
 }
 
+#[test]
+fn a_server_that_takes_no_more_is_told_from_one_that_is_silent() {
+    let taken = AtomicUsize::new(0);
+    let address = tcp(move |mut stream| {
+        if taken.fetch_add(1, Ordering::Relaxed) < 3 {
+            support::accept(&mut stream, "")?;
+        }
+        io::copy(&mut stream, &mut io::sink()).map(drop)
+    });
+    let mut plan = plan(address);
+    (plan.clients, plan.open_timeout) = (5, Duration::from_millis(500));
+    let error = run(&Plan::Load(plan)).expect_err("no report");
+    assert!(matches!(error, Error::StoodStill { open: 3, of: 5, .. }), "{error}");
+    assert!(error.to_string().contains("the server may have no descriptors left"), "{error}");
+}
+
 /// A server that has one room, at this place, and sends each message to all others there.
 fn only_room(place: &'static str) -> SocketAddr {
     let members: Arc<Mutex<Vec<TcpStream>>> = Arc::default();

@@ -79,7 +79,10 @@ fn what_fails_in_one_ends_the_run() {
     let mut plan = plan("/nowhere", Transport::Raw, Traffic::Echo);
     plan.duration = Duration::from_secs(600);
     let error = run(&Plan::Load(plan)).expect_err("no report");
-    assert!(matches!(&error, Error::Worker { problem } if problem.contains("status 404")), "{error}");
+    assert!(
+        matches!(&error, Error::Worker { problem } if problem.contains("status 404") && problem.contains("; of all ")),
+        "{error}"
+    );
 }
 
 fn one_that_dies_ends_the_run() {

@@ -159,7 +159,7 @@ impl<'a> Crowd<'a> {
             if self.open > most {
                 (most, since) = (self.open, Instant::now());
             } else if since.elapsed() >= self.plan.open_timeout {
-                return Err(Error::Timeout { waiting_for: "connections to open", after: self.plan.open_timeout });
+                return Err(Error::opening(self.open, self.plan.connections, self.plan.open_timeout));
             }
         }
         self.complete = true;

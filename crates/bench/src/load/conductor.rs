@@ -49,7 +49,7 @@ pub(crate) fn run(plan: &LoadPlan, mut tell: impl FnMut(&Event) -> ControlFlow<(
         is_broken_off: false,
     };
     let began = Instant::now();
-    conductor.wait_until(|standing| standing.is_ready)?;
+    conductor.wait_until(|standing| standing.is_ready).map_err(|error| conductor.opened(error, plan.clients))?;
     let opening_seconds = began.elapsed().as_secs_f64();
     conductor.start(plan)?;
     conductor.wait_until(|standing| standing.report.is_some())?;
@@ -94,6 +94,13 @@ impl Conductor<'_> {
         self.marks.push_back(window.end);
         self.give(Order::Start(at));
         Ok(())
+    }
+
+    /// An error while clients open, with how many were, of all processes: each knows only of its own.
+    fn opened(&self, error: Error, clients: usize) -> Error {
+        let Error::Worker { problem } = error else { return error };
+        let open: usize = self.standings.iter().filter_map(|standing| standing.progress).map(|part| part.clients).sum();
+        Error::Worker { problem: format!("{problem}; of all {clients} clients {open} were open") }
     }
 
     fn give(&mut self, order: Order) {

@@ -60,12 +60,14 @@ impl Part<'_> {
     /// Opens connections, so many a second, until all are open.
     fn open(&mut self, count: usize, ramp: f64, wire: &dyn Fn(usize, Instant) -> Box<dyn Wire>) -> Result<(), Error> {
         let (began, before) = (self.now(), self.listeners.opened);
+        let late = |open: usize| move |after| Error::opening(open - before, count, after);
         let mut patience = Patience::new(self.plan(), began);
         let mut begun = 0;
         while self.listeners.opened < before + count && self.broken_off.is_none() {
             let now = self.crowd.clock.now();
             let mut next = if begun + before > self.listeners.opened {
-                self.deadline(&mut patience, self.listeners.opened, "connections to open")?
+                let open = self.listeners.opened;
+                self.deadline(&mut patience, open, "connections to open", late(open))?
             } else {
                 // Nobody is waited for until the next is begun, which may be long.
                 patience.since = now.nanoseconds;
@@ -108,12 +110,14 @@ impl Part<'_> {
     /// Waits until all are in their rooms, those of other parts too.
     pub(super) fn wait_for_all(&mut self) -> Result<(), Error> {
         let mut patience = Patience::new(self.plan(), self.now());
+        let waiting_for = "clients to be in their rooms";
+        let late = |after| Error::Timeout { waiting_for, after };
         let (mut is_ready, mut knocked_at) = (false, 0);
         while self.start.is_none() && self.broken_off.is_none() {
             let now = self.now();
             let mut next = u64::MAX;
             if self.listeners.joined < self.slice.clients {
-                next = self.deadline(&mut patience, self.listeners.joined, "clients to be in their rooms")?;
+                next = self.deadline(&mut patience, self.listeners.joined, waiting_for, late)?;
             } else if !is_ready {
                 is_ready = true;
                 (self.tell)(Word::Ready);
@@ -135,8 +139,14 @@ impl Part<'_> {
         Ok(())
     }
 
-    /// When patience ends unless `count` grows.
-    fn deadline(&self, patience: &mut Patience, count: usize, waiting_for: &'static str) -> Result<u64, Error> {
+    /// When patience ends unless `count` grows; then the error is that of a server that puts clients off, or else `late`.
+    fn deadline(
+        &self,
+        patience: &mut Patience,
+        count: usize,
+        waiting_for: &'static str,
+        late: impl FnOnce(Duration) -> Error,
+    ) -> Result<u64, Error> {
         let now = self.now();
         let ends = patience.ends(count, now);
         if now < ends {
@@ -145,7 +155,7 @@ impl Part<'_> {
         let after = patience.length;
         Err(match self.crowd.put_off() {
             Some(refusal) => Error::PutOff { waiting_for, after, refusal: refusal.to_owned() },
-            None => Error::Timeout { waiting_for, after },
+            None => late(after),
         })
     }
 }
