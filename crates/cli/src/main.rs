@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 /// What the command line says. One that can't be read ends the program.
 fn parse() -> Cli {
     let args: Vec<_> = env::args_os().collect();
-    let mut command = bench::negatives_are_numbers(Cli::command());
+    let mut command = bench::tell_defaults(bench::negatives_are_numbers(Cli::command()));
     let parsed =
         command.try_get_matches_from_mut(&args).and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
     parsed.unwrap_or_else(|error| bench::with_tip(error.format(&mut command), &args).exit())

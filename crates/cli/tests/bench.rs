@@ -94,7 +94,7 @@ async fn json_and_csv_take_the_summary_s_place() {
     let ran = bench(&[&["echo", &url, "--json", "--quiet"], &SHORT[..]].concat()).await;
     assert_eq!((ran.stdout.lines().count(), ran.stderr.as_str()), (1, ""));
     Document::from_json(&ran.stdout).expect("a document");
-    let ran = bench(&[&["--csv", "echo", &url, "-q"], &SHORT[..]].concat()).await;
+    let ran = bench(&[&["echo", &url, "--csv", "-q"], &SHORT[..]].concat()).await;
     assert!(ran.stdout.starts_with("scenario,") && ran.stdout.lines().count() == 2, "{}", ran.stdout);
     let ran = bench(&["echo", &url, "--json", "--csv"]).await;
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));

@@ -112,8 +112,6 @@ async fn a_file_behind_a_space_is_told_where_it_belongs() {
     for (args, tip) in [
         (&["echo", "--json", "a.json"][..], "tip: to write JSON to a file: --json=a.json\n"),
         (&["echo", "ws://127.0.0.1:1/", "--csv", "a.csv"], "tip: to write CSV to a file: --csv=a.csv\n"),
-        (&["--json", "a.json", "echo"], "tip: to write JSON to a file: --json=a.json\n"),
-        (&["diff", "a", "b", "--json", "c"], "tip: to write JSON to a file: --json=c\n"),
     ] {
         assert_refused(&bench(args).await, 2, tip, args);
     }

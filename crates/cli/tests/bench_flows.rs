@@ -6,7 +6,7 @@ use self::common::run;
 
 /// Runs a scenario, briefly, and gives its JSON. Whether the load generator had a core for itself is the machine's.
 async fn json(args: &[&str]) -> String {
-    let ran = run(&[&["bench", "--json", "--quiet"], args, &["--no-calibrate"]].concat(), b"").await;
+    let ran = run(&[&["bench"], args, &["--no-calibrate", "--json", "--quiet"]].concat(), b"").await;
     assert!(matches!(ran.code, Some(0 | 3)), "{args:?}: {:?} {}", ran.code, ran.stderr);
     ran.stdout
 }

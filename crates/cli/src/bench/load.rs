@@ -47,7 +47,7 @@ pub(super) struct LoadArgs {
     #[arg(long, value_name = "N", help_heading = LOAD)]
     pub(super) rate: Option<f64>,
 
-    /// Bytes of a message
+    /// Bytes of a message, 48 or more
     #[arg(long, value_name = "BYTES", help_heading = LOAD)]
     pub(super) size: Option<usize>,
 
@@ -72,7 +72,7 @@ pub(super) struct LoadArgs {
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = TIMES)]
     pub(super) warm_up: Option<Duration>,
 
-    /// Seconds to measure [default: 10, in a closed loop 5]
+    /// Seconds to measure
     #[arg(short, long, value_name = "SECONDS", value_parser = some_seconds, help_heading = TIMES)]
     pub(super) duration: Option<Duration>,
 }
@@ -113,6 +113,11 @@ impl LoadArgs {
             }
         }
         Ok(cells)
+    }
+
+    /// Whether bare WebSockets are asked for.
+    pub(super) fn has_raw(&self) -> bool {
+        self.raw || transports(&self.transport).contains(&Transport::Raw)
     }
 
     /// That what is said of polls is said of somebody.

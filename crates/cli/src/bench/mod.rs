@@ -11,6 +11,7 @@ mod doctor;
 mod echo;
 mod fanout;
 mod file;
+mod helps;
 mod hold;
 mod idle;
 mod interrupt;
@@ -38,8 +39,10 @@ use std::time::Duration;
 use bowline_bench::{Document, Error, Suite, Verdict};
 use clap::{Args, Subcommand};
 
+pub(crate) use self::helps::tell_defaults;
 pub(crate) use self::slips::{negatives_are_numbers, with_tip};
 
+use self::calibrate::CalibrateArgs;
 use self::chat::ChatArgs;
 use self::churn::ChurnArgs;
 use self::compare::CompareArgs;
@@ -51,7 +54,7 @@ use self::fanout::FanoutArgs;
 use self::hold::HoldArgs;
 use self::idle::IdleArgs;
 use self::job::Job;
-use self::output::{Output, OutputArgs};
+use self::output::{Output, Reported};
 use self::resume::ResumeArgs;
 use self::rooms::RoomsArgs;
 use self::shootout::ShootoutArgs;
@@ -80,8 +83,6 @@ what was measured, but for a workload of which nothing was: then it is at least 
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     scenario: Scenario,
-    #[command(flatten)]
-    output: OutputArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -90,60 +91,60 @@ enum Scenario {
     ///
     /// Messages are sent at fixed times, 1,000 a second of 100 clients, 128 bytes each, unless flags of the closed loop are given. A
     /// `ws://` URL is any echo server's and means --transport raw; `http://` is a Bowline mount, and means sessions over WebSocket.
-    Echo(EchoArgs),
+    Echo(Reported<EchoArgs>),
     /// One message to many: what does a delivery cost?
     ///
     /// 1,000 clients in one room, 10 publications a second of 128 bytes, unless flags of the closed loop are given. With those, and with
     /// --raw, a `ws://` URL is the room's, of any server that sends each message to all there.
-    Fanout(FanoutArgs),
+    Fanout(Reported<FanoutArgs>),
     /// Many rooms: 100, 10 of which each of 1,000 clients is in, and 100 publications a second of 50 bytes
-    Rooms(RoomsArgs),
+    Rooms(Reported<RoomsArgs>),
     /// Clients that stop reading: what do the others notice?
     ///
     /// 200 clients in one room, and 100 publications a second of 1,024 bytes. With --raw a `ws://` URL is the room's.
-    Slow(SlowArgs),
+    Slow(Reported<SlowArgs>),
     /// Connections that do nothing: what memory and CPU time does one take?
     ///
     /// Over any of the transports. For each client: what the server's resident memory grew by, what the kernel's did (both ends of a
     /// connection, of the whole machine), and the server's CPU time in µs a second while nobody says anything.
-    Idle(IdleArgs),
+    Idle(Reported<IdleArgs>),
     /// Opening and closing handshakes without a pause: what does one cost?
     ///
     /// Of bare WebSockets alone; `churn` opens by all transports. The URL is a WebSocket's, or a Bowline mount by `http://`, and then
     /// means its /echo.
-    Connect(ConnectArgs),
+    Connect(Reported<ConnectArgs>),
     /// Many connections for a long time: one process's share of a million
     ///
     /// Pings are answered, and publications counted. What happens is printed as it happens, a line each, before the report.
-    Hold(HoldArgs),
+    Hold(Reported<HoldArgs>),
     /// Clients that come, get a message echoed, stay a while and go: what does one cost, and is all of it given back?
     ///
     /// 100 a second for 10 s over each of the four transports, or --storm N as fast as they can. The URL is the mount; over raw alone
     /// it is the WebSocket's own, unless it is `http://`.
-    Churn(ChurnArgs),
+    Churn(Reported<ChurnArgs>),
     /// Carriers, or the server, are killed while clients talk: how soon are they back, and is anything lost?
     ///
     /// 100 clients over each of the four transports, each in 2 of 10 rooms; 200 messages a second for 20 s. `served again` is from the kill
     /// until a client got something that was sent after it, over any transport; `reconnects` are of clients that noticed a loss: those
     /// that poll mostly do not, as they ask again anyway.
-    Resume(ResumeArgs),
+    Resume(Reported<ResumeArgs>),
     /// A mix for soaks: clients on all transports talk, come and go, move from one transport to another, and some are slow
     ///
     /// 100 clients in 20 rooms of skewed sizes, 100 messages a second for a minute; --duration 86400 for a day.
-    Chat(ChatArgs),
+    Chat(Reported<ChatArgs>),
     /// The benchmark of hashrocket's websocket-shootout, with any server that speaks it: how many clients until a broadcast takes too
     /// long?
-    Shootout(ShootoutArgs),
+    Shootout(Reported<ShootoutArgs>),
     /// One workload over a bare WebSocket and all four transports, side by side
     ///
     /// 200 clients in one room, and 20 publications a second of 128 bytes; polls each second. What clients cost that say nothing is for
     /// `idle --cost --transport raw,all`.
-    Compare(CompareArgs),
+    Compare(Reported<CompareArgs>),
     /// A published table again: each figure beside what is measured here
     #[command(after_help = table::HELP)]
-    Table(TableArgs),
+    Table(Reported<TableArgs>),
     /// What this machine does at the best: bare TCP, waking up, timers, the clock
-    Calibrate,
+    Calibrate(CalibrateArgs),
     /// Whether this machine is fit to measure on, and which transports a URL allows; what mends the rest
     #[command(after_help = "Exit codes: 0 all is well, 1 the server can't be reached, 2 something is wrong.")]
     Doctor(DoctorArgs),
@@ -157,31 +158,31 @@ enum Scenario {
 
 /// Carries out what the flags say. An error is one that ended the run without a report.
 pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
-    match &args.scenario {
-        Scenario::Doctor(_) => args.output.check_plain("doctor", true)?,
-        Scenario::Diff(_) => args.output.check_plain("diff", false)?,
-        _ => {}
+    match args.scenario {
+        Scenario::Echo(echo) => report(echo, EchoArgs::into_job),
+        Scenario::Fanout(fanout) => report(fanout, FanoutArgs::into_job),
+        Scenario::Rooms(rooms) => report(rooms, RoomsArgs::into_job),
+        Scenario::Slow(slow) => report(slow, SlowArgs::into_job),
+        Scenario::Idle(idle) => report(idle, IdleArgs::into_job),
+        Scenario::Connect(connect) => report(connect, ConnectArgs::into_job),
+        Scenario::Hold(hold) => report(hold, |hold| Ok(hold.into_job())),
+        Scenario::Churn(churn) => report(churn, ChurnArgs::into_job),
+        Scenario::Resume(resume) => report(resume, ResumeArgs::into_job),
+        Scenario::Chat(chat) => report(chat, ChatArgs::into_job),
+        Scenario::Shootout(shootout) => report(shootout, |shootout| Ok(shootout.into_job())),
+        Scenario::Compare(compare) => report(compare, CompareArgs::into_job),
+        Scenario::Table(table) => table::run(&table.scenario, &table.output.check()?, table.output.quiet),
+        Scenario::Calibrate(calibrate) => calibrate::run(&calibrate),
+        Scenario::Doctor(doctor) => doctor::run(&doctor),
+        Scenario::Worker => worker::run(),
+        Scenario::Diff(diff) => diff::run(&diff),
     }
+}
+
+/// Runs the workloads of a scenario, and writes what came of them.
+fn report<A: Args>(args: Reported<A>, into_job: fn(A) -> Result<Job, Failure>) -> Result<ExitCode, Failure> {
     let output = args.output.check()?;
-    let job = match args.scenario {
-        Scenario::Echo(echo) => echo.into_job(),
-        Scenario::Fanout(fanout) => fanout.into_job(),
-        Scenario::Rooms(rooms) => rooms.into_job(),
-        Scenario::Slow(slow) => slow.into_job(),
-        Scenario::Idle(idle) => idle.into_job(),
-        Scenario::Connect(connect) => connect.into_job(),
-        Scenario::Hold(hold) => Ok(hold.into_job()),
-        Scenario::Churn(churn) => churn.into_job(),
-        Scenario::Resume(resume) => resume.into_job(),
-        Scenario::Chat(chat) => chat.into_job(),
-        Scenario::Shootout(shootout) => Ok(shootout.into_job()),
-        Scenario::Compare(compare) => compare.into_job(),
-        Scenario::Table(table) => return table::run(&table, &output, args.output.quiet),
-        Scenario::Calibrate => return calibrate::run(&output),
-        Scenario::Doctor(doctor) => return doctor::run(&doctor, output.standard),
-        Scenario::Worker => return worker::run(),
-        Scenario::Diff(diff) => return diff::run(&diff),
-    }?;
+    let job = into_job(args.scenario)?;
     let mut watch = Watch::new(output.standard, args.output.quiet)?;
     let (document, error) = measure(&job, &mut watch)?;
     drop(watch);

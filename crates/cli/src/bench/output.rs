@@ -18,23 +18,32 @@ const STANDARD: &str = "-";
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs {
     /// Write everything as one line of JSON, to a file or instead of the summary.
-    #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = STANDARD)]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = STANDARD)]
     json: Option<PathBuf>,
     /// Write a row for each run as CSV, to a file or instead of the summary.
-    #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = STANDARD)]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = STANDARD)]
     csv: Option<PathBuf>,
     /// Write the latencies of all runs as an interval log of HDR histograms.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     hlog: Option<PathBuf>,
     /// Write one page with plots and tables, which needs no network.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Write each plot as an SVG file of its own.
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     svg: Option<PathBuf>,
     /// Tell nothing on standard error while it runs.
-    #[arg(short, long, global = true)]
+    #[arg(short, long)]
     pub(super) quiet: bool,
+}
+
+/// A scenario's flags, and where its report goes.
+#[derive(Debug, Args)]
+pub(super) struct Reported<A: Args> {
+    #[command(flatten)]
+    pub(super) scenario: A,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
 }
 
 /// What goes onto standard output.
@@ -66,22 +75,6 @@ pub(super) struct Output {
 }
 
 impl OutputArgs {
-    /// That a command that writes no document has none of the flags that say where to, but for JSON onto standard output if it `has_json`.
-    pub(super) fn check_plain(&self, command: &str, has_json: bool) -> Result<(), Failure> {
-        let is_printed = has_json && self.json.as_deref() == Some(Path::new(STANDARD));
-        let all = [
-            (self.json.is_some() && !is_printed, if has_json { "--json=FILE" } else { "--json" }),
-            (self.csv.is_some(), "--csv"),
-            (self.hlog.is_some(), "--hlog"),
-            (self.html.is_some(), "--html"),
-            (self.svg.is_some(), "--svg"),
-        ];
-        match all.into_iter().find(|(is_given, _)| *is_given) {
-            Some((_, flag)) => Err(Failure::Usage(format!("{command} writes no document, and has no {flag}"))),
-            None => Ok(()),
-        }
-    }
-
     /// Finds out what can't be written while there is nothing yet to lose.
     pub(super) fn check(&self) -> Result<Output, Failure> {
         let is_standard = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new(STANDARD));

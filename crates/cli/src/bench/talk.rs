@@ -11,14 +11,14 @@ use crate::args::value::parse_duration;
 const LOAD: &str = "Load";
 const TIMES: &str = "Times";
 
-/// What scenarios of talking clients have in common. What isn't given is as the plan has it.
+/// What scenarios of talking clients have in common. What isn't given is as the plan has it, which [`helps`](super::helps) tells.
 #[derive(Debug, Args)]
 pub(super) struct TalkArgs {
     /// Clients [default: 100]
     #[arg(short, long, value_name = "N", help_heading = LOAD)]
     clients: Option<usize>,
 
-    /// Rooms [default: 10, of chat 20]
+    /// Rooms
     #[arg(long, value_name = "N", help_heading = LOAD)]
     rooms: Option<usize>,
 
@@ -26,23 +26,23 @@ pub(super) struct TalkArgs {
     #[arg(long, value_name = "N", help_heading = LOAD)]
     per_client: Option<usize>,
 
-    /// Messages a second of all together, half to be echoed, half published [default: 200, of chat 100]
+    /// Messages a second of all together, half to be echoed, half published
     #[arg(long, value_name = "N", help_heading = LOAD)]
     rate: Option<f64>,
 
-    /// Bytes of a message [default: 128]
+    /// Bytes of a message, 48 or more
     #[arg(long, value_name = "BYTES", help_heading = LOAD)]
     size: Option<usize>,
 
-    /// Seconds that they talk [default: 20, of chat 60]
+    /// Seconds that they talk
     #[arg(short, long, value_name = "SECONDS", value_parser = seconds, help_heading = TIMES)]
     duration: Option<Duration>,
 
-    /// Seconds that what is under way may take at the end [default: 10, of chat 30]
+    /// Seconds that what is under way may take at the end
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = TIMES)]
     drain: Option<Duration>,
 
-    /// Longest first wait of a client that lost its carrier [default: 6s, of chat 1s]
+    /// Longest first wait of a client that lost its carrier
     #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = TIMES)]
     backoff: Option<Duration>,
 
