@@ -163,11 +163,7 @@ impl Lane {
         while self.incoming >= period {
             self.incoming -= period;
         }
-        self.place.outstanding -= answered;
-        self.place.next += answered;
-        while self.place.next >= cycle.messages.len() {
-            self.place.next -= cycle.messages.len();
-        }
+        self.place.advance(answered, cycle);
         Some(())
     }
 
@@ -255,6 +251,29 @@ mod tests {
         // The right bytes, but for two messages, and only one was sent.
         lane.receive(&cycle.incoming(0).unwrap()[..36], &cycle, &mut faults).unwrap();
         assert_eq!((faults.doubled, lane.outstanding()), (1, 0), "{faults}");
+    }
+
+    #[test]
+    fn answers_that_change_places_are_reordered_as_long_as_they_are_told_apart() {
+        let (mut lane, cycle) = lane(10);
+        let mut faults = Faults::default();
+        let answers = cycle.incoming(0).unwrap()[..10 * 18].to_vec();
+        let of = |index: usize| &answers[index * 18..][..18];
+        // One by one, so that what is expected again is compared as such.
+        for index in [0, 2, 1, 3, 6, 4, 5, 7] {
+            lane.receive(of(index), &cycle, &mut faults).unwrap();
+        }
+        assert_eq!((faults.reordered, faults.lost, faults.doubled, lane.outstanding()), (3, 0, 0, 2), "{faults}");
+        // It has come.
+        lane.receive(of(5), &cycle, &mut faults).unwrap();
+        lane.receive(of(9), &cycle, &mut faults).unwrap();
+        assert_eq!((faults.reordered, faults.lost, faults.doubled, lane.outstanding()), (3, 1, 1, 0), "{faults}");
+        // A cycle later it is another message that it is the answer to.
+        let count = cycle.messages.len();
+        lane.queue(count - 1, &cycle);
+        lane.receive(&cycle.incoming(10 * 18).unwrap()[..(count - 1) * 18], &cycle, &mut faults).unwrap();
+        lane.receive(of(8), &cycle, &mut faults).unwrap();
+        assert_eq!((faults.reordered, faults.lost, faults.doubled), (3, 1, 2), "{faults}");
     }
 
     #[test]

@@ -159,9 +159,9 @@ impl Verdict {
 /// What was wrong with the answers, from the first message to the last, warm-up included.
 ///
 /// Messages of a connection follow one another in a cycle of at least two that differ. An answer that is a later message of the
-/// cycle, and was sent, means that those before it were lost; one that is an earlier message was doubled; two that changed
-/// places count as one of each. Publications are numbered: one that comes after a later one was reordered. Anything else is
-/// wrong in length, content or kind.
+/// cycle, and was sent, means that those before it were lost, unless they come after it within a cycle, reordered; any other
+/// that is an earlier message was doubled. Publications are numbered: one that comes after a later one was reordered. Anything
+/// else is wrong in length, content or kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Faults {
@@ -169,7 +169,7 @@ pub struct Faults {
     pub lost: u64,
     /// Answers that came once too often.
     pub doubled: u64,
-    /// Publications that came after a later one, for each subscriber.
+    /// Answers that came after a later one's; publications, for each subscriber.
     #[serde(default)]
     pub reordered: u64,
     /// Answers of another length, content or kind.
