@@ -52,7 +52,9 @@ impl Knock {
             },
             Plan::Churn(plan) if plan.transport == Transport::Raw => Opening::WebSocket(None),
             Plan::Resume(plan) if matches!(plan.kill, Kill::Server { .. }) => return None,
-            Plan::Churn(_) | Plan::Resume(_) | Plan::Chat(_) => return Some(Self::at_mount(&target)),
+            Plan::Churn(_) => return Some(Self::at_mount(&target)),
+            // Their runs begin with a session by a client of theirs: one is enough.
+            Plan::Resume(_) | Plan::Chat(_) => Opening::Http,
         };
         Some(Self { target, opening })
     }
@@ -125,7 +127,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::{ConnectPlan, EchoPlan, LoadPlan};
+    use crate::{ChatPlan, ConnectPlan, EchoPlan, LoadPlan};
 
     /// Somebody who gives each request this answer, and hangs up; and the requests.
     fn answering(answer: &'static [u8]) -> (SocketAddr, Receiver<String>) {
@@ -157,6 +159,7 @@ mod tests {
     fn each_knocks_as_its_clients_will() {
         let mut session = EchoPlan::new("ws://127.0.0.1:1/session".parse().unwrap());
         session.session = true;
+        let chat = Plan::Chat(ChatPlan::new("http://127.0.0.1:1/a".parse().unwrap()));
         let mut room = rooms(Transport::Raw);
         if let Plan::Load(plan) = &mut room {
             plan.target = "ws://127.0.0.1:1/room".parse().unwrap();
@@ -164,6 +167,7 @@ mod tests {
         for (plan, url, opening) in [
             (rooms(Transport::Comet), "http://127.0.0.1:1/a/session", Opening::Session),
             (rooms(Transport::Raw), "http://127.0.0.1:1/a", Opening::Http),
+            (chat, "http://127.0.0.1:1/a", Opening::Http),
             (room, "ws://127.0.0.1:1/room", Opening::WebSocket(None)),
             (Plan::Echo(session), "ws://127.0.0.1:1/session", Opening::Session),
             (connect("ws://127.0.0.1:1/b"), "ws://127.0.0.1:1/b", Opening::WebSocket(None)),
