@@ -102,15 +102,16 @@ impl Suite {
     }
 
     /// Knocks at each address of a given server as the clients there will begin, so that one that can't be reached, or has nothing of the
-    /// kind, is known before anything is measured. What refuses otherwise, or for a while, is left to the run. It takes moments, and
-    /// where nobody answers 5 s.
+    /// kind, is known before anything is measured; a server of the suite's own is started once, and ended. What refuses otherwise, or
+    /// for a while, is left to the run. It takes moments, and where nobody answers 5 s.
     ///
     /// # Errors
     /// As of a run that can't begin.
     pub fn knock(&self) -> Result<(), Error> {
         let mut done = Vec::new();
-        if matches!(self.server, ServerSource::Own(_)) {
-            return Ok(());
+        if let (ServerSource::Own(command), Some(cell)) = (&self.server, self.cells.first()) {
+            let server = LocalServer::start(command, &Cores::all());
+            return server.map(drop).map_err(|source| cell.failed(source));
         }
         for cell in &self.cells {
             let Some(knock) = Knock::of(&cell.plan) else { continue };

@@ -165,6 +165,13 @@ fn a_server_that_does_not_start_says_why() {
 }
 
 #[test]
+fn a_server_of_ones_own_is_tried_before_anything_is_measured() {
+    let error = suite(ServerSource::Own(shell("echo no such flag >&2; exit 2"))).knock().unwrap_err().to_string();
+    assert!(error.starts_with("one: can't start /bin/sh") && error.contains("no such flag"), "{error}");
+    assert!(suite(ServerSource::Own(shell("echo listening on 127.0.0.1:1; exec sleep 600"))).knock().is_ok());
+}
+
+#[test]
 fn a_server_that_will_not_end_is_killed() {
     let stubborn = "trap '' TERM; echo listening on 127.0.0.1:1; while :; do sleep 0.1; done";
     let server = LocalServer::start(&shell(stubborn), &Cores::all()).unwrap();
