@@ -167,7 +167,11 @@ impl fmt::Display for Progress {
             Phase::Drain => "draining",
         };
         write!(f, "{phase} {seconds:.1} s: {clients} clients, {rate:.0} deliveries/s, ")?;
-        write!(f, "p50 {p50:.2} ms, p99 {p99:.2} ms, {faults} faults")
+        // Nothing has come since the last.
+        if *p99 > 0.0 {
+            write!(f, "p50 {p50:.2} ms, p99 {p99:.2} ms, ")?;
+        }
+        write!(f, "{faults} faults")
     }
 }
 
@@ -212,5 +216,18 @@ impl fmt::Display for HoldReport {
         row(f, "client", format_args!("{:.0} % of a core, {resident} KiB resident", self.client.share * 100.0))?;
         row(f, "faults", &self.faults)?;
         row(f, "verdict", self.verdict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_has_no_latency_of_nothing() {
+        let mut progress = Progress::new(Phase::WarmUp, 0.25, 1.0, 7);
+        assert_eq!(progress.to_string(), "warming up 0.2 s: 7 clients, 0 deliveries/s, 0 faults");
+        (progress.p50, progress.p99) = (0.5, 1.0);
+        assert!(progress.to_string().ends_with("0 deliveries/s, p50 0.50 ms, p99 1.00 ms, 0 faults"), "{progress}");
     }
 }

@@ -62,6 +62,13 @@ async fn shootout(plan: &ShootoutPlan, tell: Tell<'_>) -> Result<ShootoutReport,
     Ok(report)
 }
 
+/// That requests have no answers; `none_had` says that not one ever had.
+fn unanswered(missing: u64, none_had: bool) -> String {
+    let cause =
+        if none_had { ", nor was any other: does the server speak the protocol of websocket-shootout?" } else { "" };
+    format!("{missing} requests were never answered{cause}")
+}
+
 struct Shootout<'a> {
     plan: &'a ShootoutPlan,
     tell: Tell<'a>,
@@ -167,7 +174,7 @@ impl<'a> Shootout<'a> {
                     if last.elapsed() > plan.open_timeout {
                         let missing = asked as u64 - rtt.count();
                         self.faults.lost += missing;
-                        self.faults.note(|| format!("{missing} requests were never answered"));
+                        self.faults.note(|| unanswered(missing, self.steps.is_empty() && rtt.count() == 0));
                         return Err(ShootoutEnd::Fault);
                     }
                 }

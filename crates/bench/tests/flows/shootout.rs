@@ -149,6 +149,12 @@ fn an_answer_is_one_to_what_was_asked() {
     assert!(other.faults.lost > 0 && other.steps.is_empty(), "{other}");
     let kind = run(|text| vec![text.replacen("echo", "broadcastResult", 1)]);
     assert_eq!((kind.faults.wrong, kind.end), (1, ShootoutEnd::Fault), "{kind}");
+    let server = Server::answering(|text| vec![text.to_owned()]);
+    let mut plan = server.plan(Ask::Broadcast);
+    (plan.max_clients, plan.open_timeout) = (10, ms(300));
+    let echo = shootout(plan);
+    let why = echo.faults.first.unwrap_or_default();
+    assert!(why.starts_with("4 requests") && why.ends_with("the protocol of websocket-shootout?"), "{why}");
     let more = run(|text| vec![text.replacen("echo", "broadcast", 1), text.to_owned()]);
     assert_eq!((more.faults.doubled, more.verdict), (20, Verdict::Faulty), "{more}");
 }

@@ -81,7 +81,8 @@ impl<W: Write> Live<W> {
         }
     }
 
-    fn say(&mut self, line: &str) {
+    /// Shows a line.
+    pub(super) fn say(&mut self, line: &str) {
         match self.kind {
             Kind::Quiet => {}
             Kind::Lines => drop(writeln!(self.out, "{line}")),

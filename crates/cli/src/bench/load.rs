@@ -22,8 +22,8 @@ pub(super) struct LoadArgs {
     #[arg(long, value_enum, value_name = "TRANSPORT", value_delimiter = ',', help_heading = TRANSPORT)]
     transport: Vec<TransportArg>,
 
-    /// The same as --transport raw: bare WebSockets. A ws:// URL is then their own, of an echo or one room; http:// is a mount
-    #[arg(long, conflicts_with = "transport", help_heading = TRANSPORT)]
+    /// Bare WebSockets, as --transport raw; with others named, besides those. Alone a ws:// URL is then their own, of an echo or one room; http:// is a mount
+    #[arg(long, help_heading = TRANSPORT)]
     raw: bool,
 
     /// Time from one poll of a client to its next [default: 1s]
@@ -93,11 +93,8 @@ impl LoadArgs {
         base: &LoadPlan,
         usual: &[Transport],
     ) -> Result<Vec<SuiteCell>, Failure> {
-        let named = match (self.raw, self.transport.is_empty()) {
-            (true, _) => vec![Transport::Raw],
-            (false, true) => usual.to_vec(),
-            (false, false) => transports(&self.transport),
-        };
+        let named = self.named();
+        let named = if named.is_empty() { usual.to_vec() } else { named };
         self.check_polls(&named)?;
         let mount = server.mount()?;
         let mut cells = Vec::new();
@@ -115,9 +112,15 @@ impl LoadArgs {
         Ok(cells)
     }
 
+    /// What is asked for to carry the clients.
+    fn named(&self) -> Vec<Transport> {
+        let raw = self.raw.then_some(TransportArg::Raw);
+        transports(&raw.into_iter().chain(self.transport.iter().copied()).collect::<Vec<_>>())
+    }
+
     /// Whether bare WebSockets are asked for.
     pub(super) fn has_raw(&self) -> bool {
-        self.raw || transports(&self.transport).contains(&Transport::Raw)
+        self.named().contains(&Transport::Raw)
     }
 
     /// That what is said of polls is said of somebody.

@@ -106,7 +106,8 @@ enum Scenario {
     /// Connections that do nothing: what memory and CPU time does one take?
     ///
     /// Over any of the transports. For each client: what the server's resident memory grew by, what the kernel's did (both ends of a
-    /// connection, of the whole machine), and the server's CPU time in µs a second while nobody says anything.
+    /// connection, of the whole machine), and the server's CPU time in µs a second while nobody says anything. Of a server that runs
+    /// already the first and the last need its --pid.
     Idle(Reported<IdleArgs>),
     /// Opening and closing handshakes without a pause: what does one cost?
     ///
@@ -212,6 +213,7 @@ fn measure(job: &Job, watch: &mut Watch) -> Result<(Document, Option<Error>), Fa
     prepare(&job.suite)?;
     let mut document = document(&job.scenario);
     if job.calibrate {
+        watch.calibrates();
         document.calibration = Some(bowline_bench::calibrate().map_err(|error| failure(&error))?);
     }
     let ran = job.suite.run(|event| watch.tell(event));

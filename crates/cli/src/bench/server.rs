@@ -19,7 +19,7 @@ pub(super) struct ServerArgs {
     #[arg(value_name = "URL")]
     pub(super) target: Option<Target>,
 
-    /// The server's process on this machine, for its CPU time and memory; known where it is started
+    /// The server's process on this machine, for its CPU time and what its memory grew by since the run began; known where it is started
     #[arg(long, value_name = "PID", requires = "target", help_heading = SERVER)]
     pub(super) pid: Option<u32>,
 

@@ -82,6 +82,7 @@ impl TableArgs {
         prepare(&plan.beginning())?;
         let mut document = document(&format!("table {}", plan.published.name()));
         if self.rounds.calibrate {
+            watch.calibrates();
             document.calibration = Some(bowline_bench::calibrate().map_err(|error| failure(&error))?);
         }
         let (reproduced, error) = plan.run(|event| watch.tell(event));

@@ -23,6 +23,11 @@ impl Watch {
         Ok(Self { interrupt: Interrupt::listen()?, live: Live::new(quiet), standard })
     }
 
+    /// The machine is measured before the server is.
+    pub(super) fn calibrates(&mut self) {
+        self.live.say("calibrating, 3 s");
+    }
+
     /// Progress is for standard error; what becomes of connections that are held is for standard output, a line each, in the
     /// form that the report will have, and steps are where people read it. With nobody left to read it there is no point in going
     /// on.
