@@ -149,6 +149,15 @@ impl Crowd {
         self.lost.pop()
     }
 
+    /// All say goodbye, as far as they can without waiting.
+    pub(super) fn leave(&mut self) {
+        for client in &mut self.clients {
+            client.wire.leave();
+            // The server may have hung up meanwhile.
+            let _unheard = client.write(Side::Down, &self.clock);
+        }
+    }
+
     /// What clients have counted, from one on.
     pub(super) fn counts(&self, first: usize) -> Counts {
         let mut counts = Counts::default();

@@ -78,7 +78,7 @@ impl Part<'_> {
         }
     }
 
-    pub(super) fn report(mut self, window: &Window) -> PartReport {
+    pub(super) fn report(&mut self, window: &Window) -> PartReport {
         let reconciled = self.listeners.reconcile(&|source| self.sent(source));
         let measure = &mut self.listeners.measure;
         PartReport {

@@ -55,7 +55,9 @@ pub(super) fn run(
     part.wait_for_all()?;
     let window = part.measure()?;
     part.drain()?;
-    Ok(part.report(&window))
+    let report = part.report(&window);
+    part.crowd.leave();
+    Ok(report)
 }
 
 struct Part<'a> {

@@ -134,6 +134,8 @@ pub(crate) trait Wire {
     fn due(&self) -> Option<Instant>;
     /// Does what is due; there may be output then.
     fn attend(&mut self, now: Instant);
+    /// Says goodbye, where its transport has a word for that: there may be output then, and nothing is said or read after it.
+    fn leave(&mut self) {}
     /// What it has counted so far: bytes to the server as they are [written](Self::wrote), bytes from it as they are received.
     fn counts(&self) -> Counts;
 }

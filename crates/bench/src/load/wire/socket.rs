@@ -63,6 +63,13 @@ impl Socket {
         self.output.append(0, payload, |bytes| frame::write(bytes, frame::TEXT, Some(MASK), text));
     }
 
+    /// Begins the closing handshake, with code 1000, if it is open: who ends otherwise shows as an error in many a server's log.
+    pub(super) fn close(&mut self) {
+        if self.opening.is_none() {
+            self.output.append(0, 0, |bytes| bytes.extend_from_slice(frame::CLOSE_NORMALLY));
+        }
+    }
+
     pub(super) fn wrote(&mut self, count: usize) {
         self.counts.sent.add(&self.output.wrote(count));
         if self.output.len() == 0 {

@@ -81,6 +81,10 @@ impl<S: Speech> Wire for WebSocket<S> {
         self.speech.attend(&mut self.socket, now);
     }
 
+    fn leave(&mut self) {
+        self.socket.close();
+    }
+
     fn counts(&self) -> Counts {
         self.socket.counts
     }

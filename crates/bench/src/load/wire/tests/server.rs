@@ -140,6 +140,20 @@ impl Client {
         self.sent + self.received - before
     }
 
+    /// Reads until the server has said why it ends.
+    fn last_word(&mut self) -> String {
+        let (deadline, mut events) = (Instant::now() + PATIENCE, Events::with_capacity(8));
+        loop {
+            let mut buffer = [0; 1_000];
+            if let Some(count) = self.sockets[0].as_mut().and_then(|socket| socket.read(&mut buffer).ok()) {
+                let said = self.wire.receive(Side::Down, &buffer[..count], Instant::now(), &mut |_| {});
+                return said.expect_err("an end");
+            }
+            assert!(Instant::now() < deadline, "nothing came");
+            self.poll.poll(&mut events, Some(Duration::from_millis(10))).expect("events");
+        }
+    }
+
     /// Each byte that went through the sockets is counted once.
     fn assert_counted(&self) {
         let counts = self.wire.counts();
@@ -243,6 +257,23 @@ fn to_join_takes_no_interval() {
     // And moves no poll.
     client.run_until_idle();
     assert_eq!(client.wire.due(), next);
+}
+
+#[test]
+fn whoever_leaves_closes_the_websocket() {
+    let (_runtime, running, hub) = serve();
+    let mut plan = plan_at(&running, Transport::Raw);
+    plan.target = format!("ws://{}/ws", running.local_addrs()[0]).parse().expect("a URL");
+    let mut client = Client::new(&plan, None);
+    // There is nothing to close yet.
+    client.wire.leave();
+    assert_eq!(client.wire.backlog(), 0);
+    client.run_until(|log| log.0 == ["open"]);
+    assert_eq!(hub.session_count(), 1);
+    client.wire.leave();
+    client.write(Side::Down);
+    let said = client.last_word();
+    assert!(said.contains("1000"), "{said}");
 }
 
 #[test]
