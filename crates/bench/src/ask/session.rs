@@ -28,7 +28,7 @@ impl Sessions {
 
     /// Ends the session of an answer, if there is one.
     pub(crate) fn end(&self, opened: &Answer) -> Result<(), Error> {
-        let Some(secret) = secret(opened) else { return Ok(()) };
+        let Some(secret) = secret(&opened.body) else { return Ok(()) };
         ask(self.address, &self.request("DELETE", "", &secret, CLOSE), Until::Head, self.timeout).map(drop)
     }
 
@@ -44,9 +44,9 @@ impl Sessions {
     }
 }
 
-/// The secret in the first event of an answer.
-pub(crate) fn secret(answer: &Answer) -> Option<String> {
-    let text = String::from_utf8_lossy(&answer.body);
+/// The secret in the first event of a body.
+pub(crate) fn secret(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
     let (_, rest) = text.split_once(OPEN)?;
     let (_, rest) = rest.split_once("\"session\":\"")?;
     rest.split_once('"').map(|(secret, _)| secret.to_owned())
@@ -54,5 +54,5 @@ pub(crate) fn secret(answer: &Answer) -> Option<String> {
 
 /// Whether the first event has come far enough to end the session that it opened.
 pub(crate) fn has_secret(answer: &Answer) -> bool {
-    secret(answer).is_some()
+    secret(&answer.body).is_some()
 }

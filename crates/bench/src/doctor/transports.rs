@@ -112,7 +112,7 @@ impl Server {
     fn long_polling(&self) -> Result<Finding, Error> {
         let name = "long polling";
         let opened = self.sessions.open(&format!("?wait={}", WAIT.as_secs()))?;
-        let Some(secret) = secret(&opened) else { return Ok(refused(name, &opened)) };
+        let Some(secret) = secret(&opened.body) else { return Ok(refused(name, &opened)) };
         let query = format!("?wait={}", WAIT.as_secs());
         let held = ask(
             self.address,
@@ -134,7 +134,7 @@ impl Server {
     fn polling(&self) -> Result<Finding, Error> {
         let name = "polling";
         let opened = self.sessions.open("")?;
-        let Some(_) = secret(&opened) else { return Ok(refused(name, &opened)) };
+        let Some(_) = secret(&opened.body) else { return Ok(refused(name, &opened)) };
         self.sessions.end(&opened)?;
         Ok(Finding::new(name, format!("answered after {} ms", opened.took.as_millis())))
     }
@@ -142,7 +142,7 @@ impl Server {
     fn post(&self) -> Result<Finding, Error> {
         let name = "post";
         let opened = self.sessions.open("")?;
-        let Some(secret) = secret(&opened) else { return Ok(refused(name, &opened)) };
+        let Some(secret) = secret(&opened.body) else { return Ok(refused(name, &opened)) };
         let body = "id: 1\ndata: doctor\n\n";
         let more = format!("Content-Type: text/event-stream\r\nContent-Length: {}\r\n{CLOSE}", body.len());
         let request = [self.sessions.request("POST", "", &secret, &more), body.as_bytes().to_vec()].concat();

@@ -1,5 +1,7 @@
 //! A row for each run (RFC 4180).
 
+use std::borrow::Cow;
+
 use crate::{Cell, Document, FIGURES, Figure, Figures};
 
 /// The document's runs as CSV: a row for each, with what it was and each of [`FIGURES`], whose units are in the head; an empty
@@ -38,11 +40,11 @@ fn of_cell(document: &Document, cell: &Cell) -> [String; 5] {
 }
 
 /// The workloads that lack runs, each with the number of the first of them.
-fn missing(document: &Document) -> Vec<(Cell, usize)> {
+fn missing(document: &Document) -> Vec<(Cow<'_, Cell>, usize)> {
     let Some(interruption) = &document.interrupted else { return Vec::new() };
     let fewer = document.cells.iter().filter(|cell| cell.runs.len() < interruption.rounds);
-    let fewer = fewer.map(|cell| (cell.clone(), cell.runs.len() + 1));
-    let none = interruption.missing.iter().map(|name| (Cell::new(name.clone(), Vec::new()), 1));
+    let fewer = fewer.map(|cell| (Cow::Borrowed(cell), cell.runs.len() + 1));
+    let none = interruption.missing.iter().map(|name| (Cow::Owned(Cell::new(name.clone(), Vec::new())), 1));
     fewer.chain(none).collect()
 }
 

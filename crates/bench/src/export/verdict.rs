@@ -13,13 +13,15 @@ impl Document {
     #[must_use]
     pub fn judgement(&self) -> String {
         let so_far = match self.verdict {
-            _ if self.cells.is_empty() => return self.interruption().unwrap_or_default(),
+            _ if self.cells.is_empty() => {
+                return self.interruption().map(|what| format!("interrupted: {what}")).unwrap_or_default();
+            }
             Verdict::Fine => format!("fine{}", exceptions(self)),
             Verdict::ClientBound => format!("client-bound: {}", bound(self)),
             Verdict::Faulty => self.verdict.to_string(),
         };
         match self.interruption() {
-            Some(interruption) => format!("{interruption}; as far as it went: {so_far}"),
+            Some(interruption) => format!("interrupted: {interruption}; as far as it went: {so_far}"),
             None => so_far,
         }
     }
@@ -29,12 +31,12 @@ impl Document {
         let interruption = self.interrupted.as_ref()?;
         let Interruption { workloads, rounds, missing } = interruption;
         if self.cells.is_empty() {
-            return Some("interrupted: nothing was measured".to_owned());
+            return Some("nothing was measured".to_owned());
         }
         if *workloads == 1 {
-            return Some("interrupted: measured in part".to_owned());
+            return Some("measured in part".to_owned());
         }
-        let mut text = format!("interrupted: {} of {workloads} workloads measured", interruption.measured());
+        let mut text = format!("{} of {workloads} workloads measured", interruption.measured());
         let partly: Vec<_> =
             self.cells.iter().filter(|cell| cell.lacks(*rounds)).map(|cell| cell.name.as_str()).collect();
         if !partly.is_empty() {
@@ -72,7 +74,7 @@ pub(crate) fn sentences(document: &Document) -> String {
         Verdict::Faulty => "messages were missing or wrong, or connections were lost.".to_owned(),
     };
     match document.interruption() {
-        Some(text) => format!("{}. As far as it went: {so_far}", text.trim_start_matches("interrupted: ")),
+        Some(text) => format!("{text}. As far as it went: {so_far}"),
         None => so_far,
     }
 }

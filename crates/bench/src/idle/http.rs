@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
+use crate::ask::secret;
 use crate::dial::{Dialer, classify};
 use crate::handshake::reason;
 use crate::open::{self, not_yet, write_request};
@@ -248,15 +249,6 @@ fn response_len(path: &str, bytes: &[u8]) -> Result<Option<usize>, Error> {
             }
         },
     }
-}
-
-/// The session's secret, of the event that opens it.
-fn secret(bytes: &[u8]) -> Option<String> {
-    const MEMBER: &str = "\"session\":\"";
-    let text = String::from_utf8_lossy(bytes);
-    let from = text.find(MEMBER)? + MEMBER.len();
-    let len = text[from..].find('"')?;
-    Some(text[from..from + len].to_owned())
 }
 
 #[cfg(test)]

@@ -108,11 +108,11 @@ impl Suite {
     /// # Errors
     /// As of a run that can't begin.
     pub fn knock(&self) -> Result<(), Error> {
-        let mut done = Vec::new();
         if let (ServerSource::Own(command), Some(cell)) = (&self.server, self.cells.first()) {
             let server = LocalServer::start(command, &Cores::all());
             return server.map(drop).map_err(|source| cell.failed(source));
         }
+        let mut done = Vec::new();
         for cell in &self.cells {
             let Some(knock) = Knock::of(&cell.plan) else { continue };
             if !done.contains(&knock) {

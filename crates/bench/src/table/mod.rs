@@ -107,11 +107,8 @@ impl TablePlan {
     /// an error, which is given beside it, as of [`Suite::run`].
     pub fn run(&self, tell: impl FnMut(&Event) -> ControlFlow<()>) -> (Reproduced, Option<Error>) {
         let ran = match self.published {
-            Published::Kaazing => self.measure(kaazing::workloads(self), tell),
-            Published::Rfc6202 => self.measure(rfc6202::workloads(self), tell),
-            Published::Bozdag => self.measure(bozdag::workloads(self), tell),
-            Published::Cutoff => self.measure(cutoff::workloads(self), tell),
             Published::CometD => cometd::step_up(self, tell),
+            _ => self.beginning().run(tell),
         };
         (Reproduced { interrupted: ran.interrupted, ..self.reproduced(ran.cells) }, ran.error)
     }
